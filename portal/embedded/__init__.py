@@ -1,0 +1,1 @@
+"""The Postgres, Valkey and process runner behind bin/run and bin/test: no Docker, no system packages."""

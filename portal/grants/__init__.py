@@ -1,0 +1,1 @@
+"""Issuing and granting tokens, singly and by CSV upload, in Django admin."""

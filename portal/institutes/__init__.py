@@ -1,0 +1,1 @@
+"""Institutes, cohorts, join codes and enrolment: how a student comes to an allowance."""

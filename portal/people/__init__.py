@@ -1,0 +1,1 @@
+"""Users, departments, memberships and roles; `access.py` answers every "may this person…?"."""

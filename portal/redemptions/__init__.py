@@ -1,0 +1,1 @@
+"""Redeem pages, the job table and job output."""

@@ -1,0 +1,1 @@
+"""The landing page, the operator's status page and health checks."""

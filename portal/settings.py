@@ -1,0 +1,251 @@
+"""Settings, each read once, from environment variables; one without a safe default has no default.
+
+HOURGLASS_MODE is `production` unless said otherwise; `demo` is what bin/run serves, `test` what bin/test runs.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+from django.urls import reverse_lazy
+from django.utils.translation import gettext_lazy as _
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = environ.Env()
+
+HOURGLASS_MODE = env.str("HOURGLASS_MODE", default="production")
+if HOURGLASS_MODE not in {"production", "demo", "test"}:
+    raise ImproperlyConfigured("HOURGLASS_MODE must be production, demo or test.")
+PRODUCTION = HOURGLASS_MODE == "production"
+DEMO = HOURGLASS_MODE == "demo"
+
+DEBUG = env.bool("DEBUG", default=False)
+SECRET_KEY = env.str("SECRET_KEY")
+SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[] if PRODUCTION else ["localhost", "127.0.0.1", "[::1]"])
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+
+# The ledger's signing key: an Ed25519 private key in PEM, mode 0600, and the log's name on its checkpoints.
+LEDGER_SIGNING_KEY_FILE = env.str("LEDGER_SIGNING_KEY_FILE", default="")
+LEDGER_ORIGIN = env.str("LEDGER_ORIGIN", default="hourglass.example/log")
+# The tree head is kept outside Postgres too, so that a restored backup is noticed.
+LEDGER_TREE_HEAD_FILE = env.str("LEDGER_TREE_HEAD_FILE", default="")
+
+if PRODUCTION:
+    if DEBUG:
+        raise ImproperlyConfigured("DEBUG may not be on in production mode.")
+    if len(SECRET_KEY) < 50 or SECRET_KEY.startswith("django-insecure") or len(set(SECRET_KEY)) < 5:
+        raise ImproperlyConfigured("SECRET_KEY must be at least 50 random characters in production mode.")
+    if not LEDGER_SIGNING_KEY_FILE or not LEDGER_TREE_HEAD_FILE:
+        raise ImproperlyConfigured("LEDGER_SIGNING_KEY_FILE and LEDGER_TREE_HEAD_FILE must be set in production mode.")
+    if not Path(LEDGER_SIGNING_KEY_FILE).is_file():
+        raise ImproperlyConfigured(f"There is no signing key at {LEDGER_SIGNING_KEY_FILE}.")
+
+INSTALLED_APPS = [
+    "portal.people",  # before allauth and admin: its templates and user model win
+    "unfold",
+    "unfold.contrib.filters",
+    "unfold.contrib.import_export",
+    "import_export",
+    "portal.admin.HourglassAdminConfig",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.humanize",
+    "django_htmx",
+    "csp",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.usersessions",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
+    "ledger",
+    "market",
+    "scheduler",
+    "portal.institutes",
+    "portal.grants",
+    "portal.wallets",
+    "portal.trading",
+    "portal.redemptions",
+    "portal.reports",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "allauth.usersessions.middleware.UserSessionsMiddleware",
+]
+
+ROOT_URLCONF = "portal.urls"
+WSGI_APPLICATION = "portal.wsgi.application"
+TEMPLATES: list[dict[str, Any]] = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "django.template.context_processors.i18n",
+                "portal.people.context.acting",
+            ],
+            "builtins": ["portal.people.templatetags.units", "django.templatetags.i18n", "django.templatetags.static"],
+        },
+    }
+]
+
+# The application's own role, which cannot change history. Migrations run as the owner: DATABASE_URL is then the
+# owner's (see docs/operations.md).
+DATABASES: dict[str, dict[str, Any]] = {"default": env.db_url("DATABASE_URL")}
+DATABASE_POOL_SIZE = env.int("DATABASE_POOL_SIZE", default=0)
+_database_options = DATABASES["default"].setdefault("OPTIONS", {})
+if DATABASE_POOL_SIZE:
+    _database_options["pool"] = {"min_size": 1, "max_size": DATABASE_POOL_SIZE, "timeout": 10}
+DATABASES["default"]["CONN_MAX_AGE"] = 0 if DATABASE_POOL_SIZE else 60
+
+REDIS_URL = env.str("REDIS_URL")
+# Kombu spells a Unix socket differently from redis-py.
+CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://", 1)
+CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 300}
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_TIMEZONE = "UTC"
+
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
+SESSION_ENGINE = "django.contrib.sessions.backends.db"
+SESSION_COOKIE_AGE = 60 * 60 * 24 * 14
+
+AUTH_USER_MODEL = "people.User"
+AUTHENTICATION_BACKENDS = [
+    "django.contrib.auth.backends.ModelBackend",
+    "allauth.account.auth_backends.AuthenticationBackend",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = reverse_lazy("wallet")
+LOGOUT_REDIRECT_URL = reverse_lazy("landing")
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_EMAIL_VERIFICATION = "mandatory"
+ACCOUNT_EMAIL_VERIFICATION_BY_CODE_ENABLED = True
+ACCOUNT_ADAPTER = "portal.people.adapters.AccountAdapter"
+ACCOUNT_RATE_LIMITS = {} if HOURGLASS_MODE == "test" else None
+if ACCOUNT_RATE_LIMITS is None:
+    del ACCOUNT_RATE_LIMITS
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not PRODUCTION
+USERSESSIONS_TRACK_ACTIVITY = True
+SOCIALACCOUNT_PROVIDERS = {"openid_connect": {"APPS": env.json("OIDC_PROVIDERS", default=[])}}
+
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English"), ("zh-hans", "简体中文")]
+LOCALE_PATHS = [BASE_DIR / "locale"]
+TIME_ZONE = "UTC"
+USE_I18N = True
+USE_TZ = True
+
+STATIC_URL = "static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+WHITENOISE_USE_FINDERS = not PRODUCTION
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        if PRODUCTION
+        else "django.contrib.staticfiles.storage.StaticFilesStorage"
+    },
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+vars().update(
+    env.email_url(
+        "EMAIL_URL", default="dummymail://" if HOURGLASS_MODE == "test" else "consolemail://" if DEMO else environ.Env.NOTSET
+    )
+)
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Hourglass <hourglass@localhost>")
+
+# Which engine runs jobs: `slurm`, or `local` for this machine with counted GPU slots.
+HOURGLASS_ENGINE = env.str("HOURGLASS_ENGINE", default="slurm" if PRODUCTION else "local")
+HOURGLASS_JOBS_DIR = env.str("HOURGLASS_JOBS_DIR", default=str(BASE_DIR / "var" / "jobs"))
+# How often a worker looks at its jobs, in seconds.
+HOURGLASS_FOLLOW_SECONDS = env.float("HOURGLASS_FOLLOW_SECONDS", default=5.0)
+
+# Where the event stream is served; empty means the same origin (a proxy routes /events/).
+EVENTS_ORIGIN = env.str("EVENTS_ORIGIN", default="")
+
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_SAMESITE = "Lax"
+if PRODUCTION:
+    SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=True)
+    SECURE_HSTS_SECONDS = 31_536_000
+    SECURE_HSTS_INCLUDE_SUBDOMAINS = True
+    SECURE_HSTS_PRELOAD = True
+    SESSION_COOKIE_SECURE = True
+    CSRF_COOKIE_SECURE = True
+    SESSION_COOKIE_NAME = "__Host-sessionid"
+    CSRF_COOKIE_NAME = "__Host-csrftoken"
+    if env.bool("BEHIND_PROXY", default=False):
+        SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+
+_csp_self = ["'self'"]
+CONTENT_SECURITY_POLICY = {
+    # Unfold's Alpine needs eval; the admin has a policy of its own (portal/admin.py).
+    "EXCLUDE_URL_PREFIXES": ["/admin/"],
+    "DIRECTIVES": {
+        "default-src": _csp_self,
+        "script-src": _csp_self,
+        "style-src": _csp_self,
+        "img-src": ["'self'", "data:"],
+        "connect-src": [*_csp_self, EVENTS_ORIGIN] if EVENTS_ORIGIN else _csp_self,
+        "frame-ancestors": ["'none'"],
+        "form-action": _csp_self,
+        "base-uri": _csp_self,
+        "object-src": ["'none'"],
+    },
+}
+
+UNFOLD: dict[str, Any] = {"SITE_TITLE": "Hourglass", "SITE_HEADER": "Hourglass", "SITE_URL": "/"}
+IMPORT_EXPORT_TMP_STORAGE_CLASS = "import_export.tmp_storages.CacheStorage"
+DATA_UPLOAD_MAX_MEMORY_SIZE = 2_500_000
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": env.str("LOG_LEVEL", default="INFO")},
+}
+SITE_NAME = _("Hourglass")

@@ -1,0 +1,1 @@
+"""Market pages, the order ticket and the event stream."""

@@ -1,0 +1,1 @@
+"""Wallet pages, statements and receipts."""
