@@ -187,8 +187,12 @@ class Posting(models.Model):
     and that the accounts exist, at a quarter of the cost.
     """
 
-    transfer = models.ForeignKey(Transfer, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False, related_name="postings")
-    account = models.ForeignKey(Account, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False, related_name="postings")
+    transfer = models.ForeignKey(
+        Transfer, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False, related_name="postings"
+    )
+    account = models.ForeignKey(
+        Account, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False, related_name="postings"
+    )
     amount = models.BigIntegerField()
 
     class Meta:
