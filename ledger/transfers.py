@@ -1,4 +1,4 @@
-"""The ledger's one door: every movement of value is a transfer posted here (or, for trades, by the same rules in bulk)."""
+"""The ledger's one door: every movement of value is a transfer posted here, or in bulk by clearing's same rules."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -25,7 +25,12 @@ def django_db_setup(django_db_blocker: Any) -> Iterator[None]:
         connection.execute(f'CREATE DATABASE "{name}" OWNER hourglass_owner')
     owner = os.environ | {"DATABASE_URL": cluster.dsn(name, "hourglass_owner")}
     done = subprocess.run(
-        [sys.executable, "manage.py", "migrate", "-v0"], cwd=ROOT, env=owner, capture_output=True, text=True, check=False
+        [sys.executable, "manage.py", "migrate", "-v0"],
+        cwd=ROOT,
+        env=owner,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if done.returncode != 0:
         pytest.exit(f"migrate failed:\n{done.stdout}{done.stderr}", returncode=3)
