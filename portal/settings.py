@@ -55,6 +55,7 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "django.contrib.humanize",
+    "django.forms",  # so that form templates are found among ours
     "django_htmx",
     "csp",
     "allauth",
@@ -88,6 +89,7 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "allauth.usersessions.middleware.UserSessionsMiddleware",
+    "portal.people.middleware.AuditorsWriteNothing",
 ]
 
 ROOT_URLCONF = "portal.urls"
@@ -105,10 +107,17 @@ TEMPLATES: list[dict[str, Any]] = [
                 "django.template.context_processors.i18n",
                 "portal.people.context.acting",
             ],
-            "builtins": ["portal.people.templatetags.units", "django.templatetags.i18n", "django.templatetags.static"],
+            "builtins": [
+                "portal.people.templatetags.units",
+                "portal.people.templatetags.page",
+                "django.templatetags.i18n",
+                "django.templatetags.static",
+            ],
         },
     }
 ]
+
+FORM_RENDERER = "portal.people.forms.Renderer"
 
 # The application's own role, which cannot change history. Migrations run as the owner: DATABASE_URL is then the
 # owner's (see docs/operations.md).
@@ -156,6 +165,8 @@ ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_EMAIL_VERIFICATION = "mandatory"
 ACCOUNT_EMAIL_VERIFICATION_BY_CODE_ENABLED = True
 ACCOUNT_ADAPTER = "portal.people.adapters.AccountAdapter"
+ACCOUNT_SIGNUP_FORM_CLASS = "portal.people.forms.SignupForm"
+SOCIALACCOUNT_ADAPTER = "portal.people.adapters.SocialAccountAdapter"
 ACCOUNT_RATE_LIMITS = {} if HOURGLASS_MODE == "test" else None
 if ACCOUNT_RATE_LIMITS is None:
     del ACCOUNT_RATE_LIMITS
@@ -188,7 +199,8 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 vars().update(
     env.email_url(
-        "EMAIL_URL", default="dummymail://" if HOURGLASS_MODE == "test" else "consolemail://" if DEMO else environ.Env.NOTSET
+        "EMAIL_URL",
+        default="dummymail://" if HOURGLASS_MODE == "test" else "consolemail://" if DEMO else environ.Env.NOTSET,
     )
 )
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Hourglass <hourglass@localhost>")
