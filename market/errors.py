@@ -1,0 +1,55 @@
+"""What the market refuses. A code is also an order's `reason`, so an order answers the same when asked again."""
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from ledger.errors import Refusal
+
+
+class BadOrder(Refusal):
+    """The order is not one the instrument can take; `field` names what is wrong."""
+
+    code = "bad_order"
+
+
+class ClientOrderIdConflict(Refusal):
+    """The client order id was used before with other content; `field` names the first that differs."""
+
+    code = "client_order_id_conflict"
+
+
+class InstrumentHalted(Refusal):
+    code = "instrument_halted"
+
+
+class InstrumentClosed(Refusal):
+    code = "instrument_closed"
+
+
+class OrderNotOpen(Refusal):
+    code = "order_not_open"
+
+
+class NotOpenable(Refusal):
+    """The asset cannot be traded."""
+
+    code = "not_openable"
+
+
+# Every reason an order can carry, in a sentence for the person who placed it.
+REASONS: dict[str, Promise] = {
+    "not_enough": _("Your available balance does not cover this order."),
+    "wallet_frozen": _("This wallet is frozen, so it cannot trade."),
+    "wallet_may_not_sell": _("This wallet may use its tokens but not sell them."),
+    "asset_paused": _("Movements of this series are paused."),
+    "series_expired": _("This series has expired."),
+    "instrument_halted": _("Trading of this series is halted."),
+    "instrument_closed": _("Trading of this series has ended."),
+    "self_trade": _("The order met an open order of the same wallet and was cancelled instead of trading with it."),
+    "immediate_or_cancel": _("What could not be filled at once was cancelled."),
+    "cancelled": _("Cancelled by its owner."),
+}
+
+
+def sentence_for(reason: str) -> str:
+    return str(REASONS.get(reason, _("The order was refused.")))

@@ -1,0 +1,89 @@
+"""Price-time priority as pure functions: values in, values out."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from heapq import heappop, heappush
+
+BUY, SELL = "BUY", "SELL"
+
+
+@dataclass(slots=True, eq=False)
+class BookOrder:
+    """An order as matching sees it. `owner` is the beneficial owner; `priority` its place among equal prices."""
+
+    id: int
+    owner: int
+    side: str
+    limit_price: int
+    open_quantity: int
+    priority: int = 0
+
+
+@dataclass(slots=True, frozen=True)
+class Fill:
+    """What matching takes from one resting order."""
+
+    maker: BookOrder
+    price: int
+    quantity: int
+
+
+@dataclass(slots=True)
+class Match:
+    """What an arriving order met: its fills, and whether it stopped at an order of its own owner."""
+
+    fills: list[Fill] = field(default_factory=list)
+    met_own: bool = False
+
+
+def crosses(side: str, limit_price: int, maker_price: int) -> bool:
+    """Would an order with this limit accept the maker's price?"""
+    return maker_price <= limit_price if side == BUY else maker_price >= limit_price
+
+
+def opposite(side: str) -> str:
+    return SELL if side == BUY else BUY
+
+
+class Book:
+    """The open orders of one instrument, or of that part of it which arriving orders can reach."""
+
+    def __init__(self, orders: Iterable[BookOrder] = ()) -> None:
+        self._heaps: dict[str, list[tuple[int, int, BookOrder]]] = {BUY: [], SELL: []}
+        for order in orders:
+            self.rest(order)
+
+    def rest(self, order: BookOrder) -> None:
+        rank = -order.limit_price if order.side == BUY else order.limit_price
+        heappush(self._heaps[order.side], (rank, order.priority, order))
+
+    def best(self, side: str) -> BookOrder | None:
+        """The first in line; filled and cancelled orders (nothing open) drop out as they come to the front."""
+        heap = self._heaps[side]
+        while heap:
+            order = heap[0][2]
+            if order.open_quantity:
+                return order
+            heappop(heap)
+        return None
+
+
+def match(book: Book, taker: BookOrder) -> Match:
+    """Fill the taker from the book, best price first, then first come; each fill is at the maker's price.
+
+    It stops at an order of the taker's own owner: the newest is cancelled, which is the caller's to do.
+    """
+    found = Match()
+    side = opposite(taker.side)
+    while taker.open_quantity:
+        maker = book.best(side)
+        if maker is None or not crosses(taker.side, taker.limit_price, maker.limit_price):
+            break
+        if maker.owner == taker.owner:
+            found.met_own = True
+            break
+        quantity = min(maker.open_quantity, taker.open_quantity)
+        maker.open_quantity -= quantity
+        taker.open_quantity -= quantity
+        found.fills.append(Fill(maker, maker.limit_price, quantity))
+    return found

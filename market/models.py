@@ -1,0 +1,205 @@
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+
+from ledger.models import Account, Asset, Transfer, Wallet
+
+# Price in ticks of 0.01 credit a GPU-hour, quantity in lots of 0.01 GPU-hour: ticks x lots is exactly 1/10,000 credit.
+TICKS_PER_CREDIT = 100
+LOTS_PER_GPU_HOUR = 100
+GPU_SECONDS_PER_LOT = 36
+# Their product, and a wallet's worth of it, stays far inside 64 bits.
+HIGHEST_PRICE = 1_000_000_000
+LARGEST_QUANTITY = 1_000_000_000
+
+
+class Instrument(models.Model):
+    """One compute series priced in credits. Its row's lock is the matching queue."""
+
+    class Phase(models.TextChoices):
+        CONTINUOUS = "CONTINUOUS", _("open")
+        HALTED = "HALTED", _("halted")
+        CLOSED = "CLOSED", _("closed")
+
+    asset = models.OneToOneField(Asset, on_delete=models.PROTECT, related_name="instrument")
+    price_asset = models.ForeignKey(Asset, on_delete=models.PROTECT, related_name="+")
+    code = models.CharField(max_length=40, unique=True, help_text=_("The series' code."))
+    phase = models.CharField(max_length=10, choices=Phase.choices, default=Phase.CONTINUOUS)
+    halted_reason = models.CharField(max_length=200, blank=True)
+    # Counters given out under the row's lock: ids commit out of order, these do not.
+    last_priority = models.BigIntegerField(default=0)
+    last_event = models.BigIntegerField(default=0)
+    last_trade = models.BigIntegerField(default=0)
+    last_price = models.BigIntegerField(null=True)
+    opened_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.code
+
+
+class OrderQuerySet(models.QuerySet["Order"]):
+    def in_book(self) -> OrderQuerySet:
+        return self.filter(status=Order.Status.OPEN)
+
+    def unfinished(self) -> OrderQuerySet:
+        return self.filter(status__in=[Order.Status.WAITING, Order.Status.OPEN])
+
+
+class Order(models.Model):
+    """An instruction to trade, and its own hold: `held` is part of the account's.
+
+    The four keys into other tables carry no constraint: market_enter takes them from the rows themselves, which are
+    never deleted, at a fifth of the cost.
+    """
+
+    class Side(models.TextChoices):
+        BUY = "BUY", _("buy")
+        SELL = "SELL", _("sell")
+
+    class TimeInForce(models.TextChoices):
+        GTC = "GTC", _("until cancelled")
+        IOC = "IOC", _("immediate or cancel")
+
+    class Status(models.TextChoices):
+        WAITING = "WAITING", _("waiting")
+        OPEN = "OPEN", _("open")
+        FILLED = "FILLED", _("filled")
+        CANCELLED = "CANCELLED", _("cancelled")
+        REJECTED = "REJECTED", _("rejected")
+
+    instrument = models.ForeignKey(
+        Instrument, on_delete=models.PROTECT, related_name="orders", db_constraint=False, db_index=False
+    )
+    wallet = models.ForeignKey(
+        Wallet, on_delete=models.PROTECT, related_name="orders", db_constraint=False, db_index=False
+    )
+    # The account that pays and holds: credits for a buyer, the series for a seller.
+    account = models.ForeignKey(
+        Account, on_delete=models.PROTECT, related_name="orders", db_constraint=False, db_index=False
+    )
+    receiving_account = models.ForeignKey(
+        Account, on_delete=models.PROTECT, related_name="+", db_constraint=False, db_index=False
+    )
+    side = models.CharField(max_length=4, choices=Side.choices)
+    limit_price = models.BigIntegerField()
+    quantity = models.BigIntegerField()
+    filled_quantity = models.BigIntegerField(default=0)
+    # Sum of price x quantity of its fills, in 1/10,000 credit.
+    filled_value = models.BigIntegerField(default=0)
+    time_in_force = models.CharField(max_length=3, choices=TimeInForce.choices, default=TimeInForce.GTC)
+    status = models.CharField(max_length=9, choices=Status.choices, default=Status.WAITING)
+    held = models.BigIntegerField(default=0)
+    # Its place among orders of the same price, given when it enters the book.
+    priority = models.BigIntegerField(null=True)
+    client_order_id = models.CharField(max_length=80)
+    # Why it was rejected or cancelled: a refusal's code.
+    reason = models.CharField(max_length=40, blank=True)
+    placed_at = models.DateTimeField()
+    done_at = models.DateTimeField(null=True)
+
+    objects: ClassVar[models.Manager[Order]] = OrderQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(name="order_client_id_once", fields=["wallet", "client_order_id"]),
+            models.CheckConstraint(
+                name="order_within_limits",
+                condition=Q(limit_price__gt=0, limit_price__lte=HIGHEST_PRICE)
+                & Q(quantity__gt=0, quantity__lte=LARGEST_QUANTITY)
+                & Q(filled_quantity__gte=0, filled_quantity__lte=F("quantity")),
+            ),
+            models.CheckConstraint(
+                name="order_holds_what_is_open",
+                condition=Q(status="OPEN", side="BUY", held=F("limit_price") * (F("quantity") - F("filled_quantity")))
+                | Q(status="OPEN", side="SELL", held=GPU_SECONDS_PER_LOT * (F("quantity") - F("filled_quantity")))
+                | ~Q(status="OPEN") & Q(held=0),
+            ),
+            models.CheckConstraint(
+                name="order_status_says_what_is_filled",
+                condition=Q(status="FILLED", filled_quantity=F("quantity"))
+                | Q(status="OPEN", priority__isnull=False, filled_quantity__lt=F("quantity"))
+                | Q(status="CANCELLED", filled_quantity__lt=F("quantity"))
+                | Q(status__in=["WAITING", "REJECTED"], filled_quantity=0),
+            ),
+        ]
+        indexes = [
+            # The part of the book that an arriving order can cross, in the order in which it is matched.
+            models.Index(
+                name="order_bids",
+                fields=["instrument", "-limit_price", "priority"],
+                condition=Q(status="OPEN", side="BUY"),
+            ),
+            models.Index(
+                name="order_asks",
+                fields=["instrument", "limit_price", "priority"],
+                condition=Q(status="OPEN", side="SELL"),
+            ),
+            models.Index(name="order_waiting", fields=["instrument", "id"], condition=Q(status="WAITING")),
+            models.Index(name="order_by_wallet", fields=["wallet", "id"]),
+            models.Index(name="order_open_by_account", fields=["account"], condition=Q(status="OPEN")),
+        ]
+
+    def __str__(self) -> str:
+        return f"order {self.pk}"
+
+    @property
+    def open_quantity(self) -> int:
+        return self.quantity - self.filled_quantity
+
+
+class Trade(models.Model):
+    """A fill made permanent, with the transfer that settled it. Never changed, never deleted."""
+
+    instrument = models.ForeignKey(
+        Instrument, on_delete=models.PROTECT, related_name="trades", db_constraint=False, db_index=False
+    )
+    # Contiguous within the instrument, from 1.
+    number = models.BigIntegerField()
+    maker = models.ForeignKey(
+        Order, on_delete=models.PROTECT, related_name="trades_as_maker", db_constraint=False, db_index=False
+    )
+    taker = models.ForeignKey(
+        Order, on_delete=models.PROTECT, related_name="trades_as_taker", db_constraint=False, db_index=False
+    )
+    taker_side = models.CharField(max_length=4, choices=Order.Side.choices)
+    price = models.BigIntegerField()
+    quantity = models.BigIntegerField()
+    transfer = models.ForeignKey(
+        Transfer, on_delete=models.PROTECT, related_name="trades", db_constraint=False, db_index=False
+    )
+    traded_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(name="trade_number_once", fields=["instrument", "number"]),
+            models.CheckConstraint(name="trade_moves_something", condition=Q(price__gt=0, quantity__gt=0)),
+        ]
+        indexes = [
+            models.Index(name="trade_by_maker", fields=["maker"]),
+            models.Index(name="trade_by_taker", fields=["taker"]),
+            models.Index(name="trade_by_transfer", fields=["transfer"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"trade {self.pk}"
+
+
+class MarketEvent(models.Model):
+    """What one clearing or cancel changed: trades and changes of price levels, without names. Numbers have no gaps."""
+
+    instrument = models.ForeignKey(
+        Instrument, on_delete=models.PROTECT, related_name="events", db_constraint=False, db_index=False
+    )
+    number = models.BigIntegerField()
+    payload = models.JSONField()
+    recorded_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(name="market_event_number_once", fields=["instrument", "number"])]
+
+    def __str__(self) -> str:
+        return f"event {self.number} of {self.instrument_id}"

@@ -1,0 +1,101 @@
+"""A small market: an instrument, wallets with credits and tokens, orders in one line."""
+
+import itertools
+from datetime import datetime
+
+from django.db import connection
+from django.db.models import F, Sum
+from django.utils import timezone
+
+from ledger.models import Account, Entry, Posting, Wallet
+from market.clearing import NewOrder, PlacedOrder
+from market.instruments import open_instrument
+from market.models import GPU_SECONDS_PER_LOT, Instrument, Order, Trade
+from market.orders import place_order
+from tests.ledger.builders import FAR, given, some_series, some_wallet, the_credits
+
+_numbers = itertools.count(1)
+RICH = 10**15
+
+
+def some_instrument(code: str = "H100-2026Q4", *, expires_at: datetime = FAR) -> Instrument:
+    return open_instrument(asset_id=some_series(code, expires_at=expires_at).id, now=timezone.now())
+
+
+def some_trader(
+    instrument: Instrument, name: str = "Ada", *, credits: int = RICH, lots: int = 10**9, **fields: object
+) -> Wallet:
+    wallet = some_wallet(name, **fields)
+    if credits:
+        given(wallet, the_credits(), credits)
+    if lots:
+        given(wallet, instrument.asset, lots * GPU_SECONDS_PER_LOT)
+    return wallet
+
+
+def placed(instrument: Instrument, wallet: Wallet, side: str, quantity: int, price: int, **fields: str) -> PlacedOrder:
+    return place_order(
+        instrument_id=instrument.id, wallet_id=wallet.id, side=side, limit_price=price, quantity=quantity, **fields
+    )
+
+
+def new_order(
+    instrument: Instrument, wallet: Wallet, side: str, quantity: int, price: int, tif: str = "GTC"
+) -> NewOrder:
+    return NewOrder(instrument.id, wallet.id, side, price, quantity, f"c{next(_numbers)}", tif)
+
+
+def account(wallet: Wallet, asset_id: int) -> Account:
+    return Account.objects.get(wallet=wallet, asset_id=asset_id)
+
+
+def available(wallet: Wallet, asset_id: int) -> int:
+    return account(wallet, asset_id).available
+
+
+def assert_value_is_conserved() -> None:
+    """Every sum is zero, every balance its postings, every hold its open orders, every fill its trades."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT transfer_id FROM ledger_posting p JOIN ledger_account a ON a.id = p.account_id"
+            " GROUP BY transfer_id, asset_id HAVING sum(amount) <> 0"
+        )
+        assert cursor.fetchall() == []
+        cursor.execute(
+            "SELECT a.id FROM ledger_account a LEFT JOIN (SELECT account_id, sum(amount) AS total FROM ledger_posting"
+            " GROUP BY 1) p ON p.account_id = a.id WHERE a.balance <> coalesce(p.total, 0)"
+        )
+        assert cursor.fetchall() == []
+        cursor.execute(
+            "SELECT a.id FROM ledger_account a LEFT JOIN (SELECT account_id, sum(held) AS total FROM market_order"
+            " GROUP BY 1) o ON o.account_id = a.id WHERE a.held <> coalesce(o.total, 0)"
+        )
+        assert cursor.fetchall() == []
+        cursor.execute(
+            "SELECT o.id FROM market_order o LEFT JOIN market_trade t ON o.id IN (t.maker_id, t.taker_id)"
+            " GROUP BY o.id HAVING o.filled_quantity <> coalesce(sum(t.quantity), 0)"
+            " OR o.filled_value <> coalesce(sum(t.quantity * t.price), 0)"
+        )
+        assert cursor.fetchall() == []
+    trades = Trade.objects.count()
+    assert Entry.objects.filter(transfer_kind="TRADE").count() == trades
+    assert Posting.objects.filter(transfer__transfer_kind="TRADE").count() == 4 * trades
+    for instrument in Instrument.objects.all():
+        numbers = list(Trade.objects.filter(instrument=instrument).order_by("number").values_list("number", flat=True))
+        assert numbers == list(range(1, instrument.last_trade + 1))
+        events = list(instrument.events.order_by("number").values_list("number", flat=True))
+        assert events == list(range(1, instrument.last_event + 1))
+
+
+def total_held() -> int:
+    return Account.objects.aggregate(total=Sum("held"))["total"] or 0
+
+
+def book(instrument: Instrument) -> dict[str, list[tuple[int, int]]]:
+    """Open orders best first: (price, open quantity)."""
+    rows = Order.objects.filter(instrument=instrument, status="OPEN").annotate(
+        left=F("quantity") - F("filled_quantity")
+    )
+    bids = rows.filter(side="BUY").order_by("-limit_price", "priority").values_list("limit_price", "left")
+    asks = rows.filter(side="SELL").order_by("limit_price", "priority").values_list("limit_price", "left")
+    return {"bids": list(bids), "asks": list(asks)}
