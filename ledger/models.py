@@ -174,7 +174,7 @@ class TransferManager(models.Manager["Transfer"]):
 class Transfer(Entry):
     """One movement of value: an entry with postings that sum to zero in each asset."""
 
-    objects: ClassVar[TransferManager] = TransferManager()  # type: ignore[assignment]
+    objects: ClassVar[TransferManager] = TransferManager()
 
     class Meta:
         proxy = True

@@ -9,7 +9,7 @@ from django.db import transaction
 from ledger.clock import assert_in_transaction
 from ledger.entries import transfer_body
 from ledger.errors import BadAmount, NotEnough
-from ledger.idempotency import once
+from ledger.idempotency import Content, once
 from ledger.log import write_entry
 from ledger.models import Account, Asset, Entry, Posting, Transfer, Wallet
 from ledger.policies import refusal_for
@@ -145,7 +145,13 @@ def _once(
     kind: str, asset_id: int, from_wallet_id: int, to_wallet_id: int, amount: int,
     *, now: datetime, scope: str, key: str, reference: str = "",
 ) -> Transfer:  # fmt: skip
-    content = {"kind": str(kind), "asset": asset_id, "from": from_wallet_id, "to": to_wallet_id, "amount": amount}
+    content: Content = {
+        "kind": str(kind),
+        "asset": asset_id,
+        "from": from_wallet_id,
+        "to": to_wallet_id,
+        "amount": amount,
+    }
 
     def make() -> Transfer:
         return move_between(

@@ -67,6 +67,17 @@ def unfreeze_wallet(*, wallet_id: int, now: datetime) -> Wallet:
     return wallet
 
 
+def forbid_selling(*, wallet_id: int, now: datetime) -> Wallet:
+    """From now on the wallet's tokens may be redeemed, not sold or sent on, as a student's allowance."""
+    assert_in_transaction()
+    wallet = _lock(wallet_id)
+    if wallet.may_sell:
+        wallet.may_sell = False
+        wallet.save(update_fields=["may_sell"])
+        write_policy(wallet, now=now)
+    return wallet
+
+
 def write_policy(wallet: Wallet, *, now: datetime) -> Entry:
     """Log what the wallet may do from now on. The reason stays out: it may name a person."""
     policy = {"frozen": wallet.frozen_at is not None, "may_sell": wallet.may_sell}

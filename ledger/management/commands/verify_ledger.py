@@ -1,0 +1,22 @@
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from ledger.configured import configured_verifiers
+from ledger.models import Checkpoint, Entry
+from ledger.verification import ledger_faults
+
+
+class Command(BaseCommand):
+    help = "Check that balances, holds, entries, tiles and checkpoints in the database agree."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        faults = list(ledger_faults(configured_verifiers()))
+        for fault in faults:
+            self.stderr.write(f"FAULT {fault}")
+        if faults:
+            raise CommandError(f"{len(faults)} faults in the ledger.")
+        checkpoint = Checkpoint.objects.order_by("-size").first()
+        self.stdout.write(
+            f"{Entry.objects.count()} entries, {checkpoint.size if checkpoint else 0} of them sealed: no fault."
+        )
