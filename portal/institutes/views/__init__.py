@@ -1,0 +1,1 @@
+"""Pages for everybody and for students (`public`), and for those who lead an institute (`leading`)."""
