@@ -167,9 +167,8 @@ ACCOUNT_EMAIL_VERIFICATION_BY_CODE_ENABLED = True
 ACCOUNT_ADAPTER = "portal.people.adapters.AccountAdapter"
 ACCOUNT_SIGNUP_FORM_CLASS = "portal.people.forms.SignupForm"
 SOCIALACCOUNT_ADAPTER = "portal.people.adapters.SocialAccountAdapter"
-ACCOUNT_RATE_LIMITS = {} if HOURGLASS_MODE == "test" else None
-if ACCOUNT_RATE_LIMITS is None:
-    del ACCOUNT_RATE_LIMITS
+if HOURGLASS_MODE == "test":
+    ACCOUNT_RATE_LIMITS: dict[str, str] = {}
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not PRODUCTION
@@ -208,6 +207,17 @@ DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Hourglass <hourglass
 # Which engine runs jobs: `slurm`, or `local` for this machine with counted GPU slots.
 HOURGLASS_ENGINE = env.str("HOURGLASS_ENGINE", default="slurm" if PRODUCTION else "local")
 HOURGLASS_JOBS_DIR = env.str("HOURGLASS_JOBS_DIR", default=str(BASE_DIR / "var" / "jobs"))
+# All of our environment that Slurm's commands get to see.
+HOURGLASS_SLURM_ENVIRONMENT = {name: env.str(name) for name in ("SLURM_CONF", "PATH") if name in env.ENVIRON}
+# Whose Slurm jobs they are, when not the worker's own user (by runuser as root, else by sudo -n), and what runs Dask.
+HOURGLASS_JOB_USER = env.str("HOURGLASS_JOB_USER", default="")
+HOURGLASS_JOB_PYTHON = env.str("HOURGLASS_JOB_PYTHON", default="")
+# The Slurm account of wallets whose department names none.
+HOURGLASS_SLURM_ACCOUNT = env.str("HOURGLASS_SLURM_ACCOUNT", default="hourglass")
+# How many GPUs the local engine counts on this machine.
+HOURGLASS_LOCAL_GPUS = env.int("HOURGLASS_LOCAL_GPUS", default=8)
+# How long Slurm must deny a job that may have been submitted before it is submitted again.
+HOURGLASS_DOUBT_SECONDS = env.float("HOURGLASS_DOUBT_SECONDS", default=600.0)
 # How often a worker looks at its jobs, in seconds.
 HOURGLASS_FOLLOW_SECONDS = env.float("HOURGLASS_FOLLOW_SECONDS", default=5.0)
 

@@ -1,0 +1,184 @@
+"""The same job on this machine, with counted GPU slots: what bin/run uses, and what needs no Slurm.
+
+Jobs run as the site's own user: this engine keeps nobody from anybody.
+"""
+
+import fcntl
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from scheduler.engines import Job, JobRequest, Look, Phase, Run
+from scheduler.errors import BadOutput, EngineRefused, EngineUnreachable, NotEnded
+from scheduler.jobs import local_runner
+
+FINAL = {"COMPLETED", "FAILED", "TIMEOUT", "CANCELLED", "NODE_FAIL"}
+PATIENCE_SECONDS = 20.0
+
+
+@dataclass(frozen=True)
+class LocalEngine:
+    """All jobs live below `home`, each in a folder of its name."""
+
+    home: Path
+    gpus: int = 8
+
+    def ready(self) -> None:
+        """This machine is always there."""
+
+    def submit(self, request: JobRequest) -> str:
+        if request.gpus > self.gpus:
+            raise EngineRefused(f"This machine counts {self.gpus} GPUs and the job asks for {request.gpus}.")
+        lock = os.open(request.directory / "runner.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            if (request.directory / "state.json").exists() or not local_runner.taken(lock):
+                return self._wait_for_record(request.directory)
+            job_id = self._next_id()
+            # The runner has the lock from us and keeps it for life; the record is its own first act. Killed before
+            # this line we have made no job, killed after it there is one that can be found.
+            with subprocess.Popen(
+                [
+                    sys.executable, "-I", str(Path(local_runner.__file__)), str(request.directory), str(lock), job_id,
+                    request.name, str(request.gpus), str(request.walltime_seconds), str(self._slots), str(self.gpus),
+                ],
+                env={"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8"},
+                cwd=request.directory, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                start_new_session=True, pass_fds=[lock],
+            ) as runner:  # fmt: skip
+                assert runner.stdout is not None
+                runner.stdout.read()
+                # Not waited for: it lives on, and whoever is its parent then buries it.
+                runner.returncode = 0
+        finally:
+            os.close(lock)
+        return self._wait_for_record(request.directory)
+
+    def look(self, names: Sequence[str], *, since: datetime) -> Look:  # noqa: ARG002
+        jobs = {}
+        for name in names:
+            record = self._record(self.home / name)
+            if record is not None:
+                jobs[name] = [_job(record)]
+        return Look(jobs=jobs, complete=True)
+
+    def live_jobs(self) -> list[Job]:
+        records = (self._record(path.parent) for path in self.home.glob("hg-*/state.json"))
+        jobs = [_job(record) for record in records if record is not None]
+        return [job for job in jobs if job.phase != Phase.ENDED]
+
+    def cancel(self, job_id: str) -> None:
+        for job in self.live_jobs():
+            directory = self.home / job.name
+            record = self._record(directory)
+            if job.job_id == job_id and record is not None and record["state"] not in FINAL:
+                os.kill(record["pid"], signal.SIGTERM)
+
+    def usage(self, name: str, *, since: datetime) -> list[Run]:  # noqa: ARG002
+        record = self._record(self.home / name)
+        if record is None or record["state"] not in FINAL:
+            raise NotEnded("The job has not ended.")
+        return [
+            Run(
+                job_id=record["job_id"],
+                state=record["state"],
+                exit_code=record["exit_code"],
+                submitted_at=_instant(record["submitted_at"]),
+                started_at=_instant(record["started_at"]) if record["started_at"] else None,
+                ended_at=_instant(record["ended_at"]) if record["ended_at"] else None,
+                elapsed_seconds=record["elapsed"],
+                gpus=record["gpus"],
+            )
+        ]
+
+    def stop_all(self) -> int:
+        """End every job, as when the machine is switched off; answers how many."""
+        jobs = self.live_jobs()
+        for job in jobs:
+            self.cancel(job.job_id)
+        return len(jobs)
+
+    @property
+    def _slots(self) -> Path:
+        slots = self.home / "slots"
+        slots.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return slots
+
+    def _next_id(self) -> str:
+        with (self._slots / "last-id").open("a+") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            file.seek(0)
+            number = int(file.read() or 0) + 1
+            file.truncate(0)
+            file.write(str(number))
+        return str(number)
+
+    def _wait_for_record(self, directory: Path) -> str:
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while not (directory / "state.json").exists():
+            if time.monotonic() > deadline:
+                raise EngineUnreachable("The job's runner did not start.")
+            time.sleep(0.02)
+        return str(_read(directory)["job_id"])
+
+    def _record(self, directory: Path) -> dict[str, Any] | None:
+        """The runner's own record; of a runner that died without one, that the machine failed."""
+        if not (directory / "state.json").exists():
+            return None
+        record = _read(directory)
+        if record["state"] in FINAL:
+            return record
+        lock = os.open(directory / "runner.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            if not local_runner.taken(lock):
+                return record
+            record = _read(directory)  # it may have ended between the two
+            if record["state"] not in FINAL:
+                self._bury(directory, record)
+                record = _read(directory)
+        finally:
+            os.close(lock)
+        return record
+
+    def _bury(self, directory: Path, record: dict[str, Any]) -> None:
+        """End what a dead runner left running and say in its place how it ended."""
+        alive = os.open(directory / "job.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            if record["group"] and not local_runner.taken(alive):
+                local_runner.kill_group(record["group"], signal.SIGKILL)
+        finally:
+            os.close(alive)
+        draft = directory / "state.json.buried"
+        draft.write_text(json.dumps(record | {"state": "NODE_FAIL", "ended_at": time.time(), "exit_code": 1}))
+        draft.replace(directory / "state.json")
+
+
+def _read(directory: Path) -> dict[str, Any]:
+    try:
+        record: dict[str, Any] = json.loads((directory / "state.json").read_text())
+    except ValueError:
+        raise BadOutput("The job's record on this machine cannot be read.") from None
+    return record
+
+
+def _job(record: dict[str, Any]) -> Job:
+    phase = {"PENDING": Phase.WAITING, "RUNNING": Phase.RUNNING}.get(record["state"], Phase.ENDED)
+    return Job(
+        job_id=record["job_id"],
+        name=record["name"],
+        phase=phase,
+        submitted_at=_instant(record["submitted_at"]),
+        started_at=_instant(record["started_at"]) if record["started_at"] else None,
+        reason=record["reason"],
+    )
+
+
+def _instant(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, tz=UTC)
