@@ -1,0 +1,60 @@
+"""Makes the virtual environment for bin/run, bin/test and bin/bench, with nothing but Python's own library."""
+
+import hashlib
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+VENV = ROOT / ".venv"
+STAMP = VENV / "hourglass-lock"
+SITE, TESTS = "requirements.txt", "requirements-test.txt"
+
+
+def python_with(lock: str) -> str:
+    """The virtual environment's Python, with everything of the lock file installed."""
+    if sys.version_info < (3, 11):
+        sys.exit(f"Hourglass needs Python 3.11 or newer; this is {sys.version.split()[0]}.")
+    python = VENV / "bin" / "python"
+    wanted, more = _digest(lock), _digest(TESTS)
+    installed = STAMP.read_text().split() if STAMP.exists() else []
+    if python.exists() and (wanted in installed or more in installed):
+        return str(python)
+    if not (VENV / "bin" / "uv").exists():
+        _step("Making the virtual environment", [sys.executable, "-m", "venv", str(VENV)])
+        _step(
+            "Installing uv",
+            [str(python), "-m", "pip", "install", "--quiet", "--require-hashes", "-r", "requirements-uv.txt"],
+        )
+    _step(
+        f"Installing {lock}",
+        [str(VENV / "bin" / "uv"), "pip", "sync", "--quiet", "--python", str(python), "--require-hashes", lock],
+    )
+    STAMP.write_text(wanted)
+    return str(python)
+
+
+def hand_over(python: str, *arguments: str) -> None:
+    """Become the virtual environment's Python, which gets all signals from now on."""
+    environment = os.environ | {
+        "PYTHONPATH": str(ROOT),
+        "PATH": f"{VENV / 'bin'}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+    }
+    os.chdir(ROOT)
+    os.execve(python, [python, *arguments], environment)
+
+
+def _digest(lock: str) -> str:
+    return hashlib.sha256((ROOT / lock).read_bytes()).hexdigest()
+
+
+def _step(what: str, command: list[str]) -> None:
+    print(f"  {what} …", end="", flush=True)
+    start = time.monotonic()
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        print(" failed")
+        sys.exit(f"{what} failed:\n{done.stdout}{done.stderr}")
+    print(f" {time.monotonic() - start:.1f} s", flush=True)
