@@ -1,6 +1,5 @@
 """The log as files, laid out as c2sp.org/tlog-tiles says: what outsiders copy and verify."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 from ledger.models import Checkpoint, Entry, Tile
@@ -24,17 +23,37 @@ def export_log(folder: Path) -> int:
         if width > 0:
             name = f"tile/{tile.level}/{tile_path(tile.index)}{partial_suffix(width)}"
             _write(folder / name, bytes(tile.hashes)[: width * HASH_BYTES])
-    for index, bodies in _bundles(size):
+    for index in range((size + CHUNK - 1) // CHUNK):
         # Named by what was signed, also where rows are gone: the verifier says which.
-        name = f"tile/entries/{tile_path(index)}{partial_suffix(min(CHUNK, size - index * CHUNK))}"
-        _write(folder / name, b"".join(len(body).to_bytes(2, "big") + body for body in bodies))
+        width = min(CHUNK, size - index * CHUNK)
+        _write(folder / f"tile/entries/{tile_path(index)}{partial_suffix(width)}", entry_bundle(index, width) or b"")
     return size
 
 
-def _bundles(size: int) -> Iterator[tuple[int, list[bytes]]]:
-    for start in range(0, size, CHUNK):
-        rows = Entry.objects.filter(leaf__index__range=(start, min(start + CHUNK, size) - 1)).order_by("leaf__index")
-        yield start // CHUNK, [bytes(body) for body in rows.values_list("body", flat=True)]
+def tile_bytes(level: int, index: int, width: int) -> bytes | None:
+    """The first `width` hashes of a tile; None where the sealed log does not have them."""
+    tile = Tile.objects.filter(level=level, index=index).first()
+    if tile is None or index * WIDTH + width > sealed_size() >> (8 * level):
+        return None
+    return bytes(tile.hashes)[: width * HASH_BYTES]
+
+
+def entry_bundle(index: int, width: int) -> bytes | None:
+    """The first `width` entries of a bundle, each behind its length in two bytes; None where they are not sealed."""
+    if index * CHUNK + width > sealed_size():
+        return None
+    return b"".join(len(body).to_bytes(2, "big") + body for body in _bodies(index, width))
+
+
+def sealed_size() -> int:
+    newest = Checkpoint.objects.order_by("-size").values_list("size", flat=True).first()
+    return newest or 0
+
+
+def _bodies(index: int, width: int) -> list[bytes]:
+    places = (index * CHUNK, index * CHUNK + width - 1)
+    rows = Entry.objects.filter(leaf__index__range=places).order_by("leaf__index")
+    return [bytes(body) for body in rows.values_list("body", flat=True)]
 
 
 def _write(path: Path, data: bytes) -> None:

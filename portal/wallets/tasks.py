@@ -1,0 +1,23 @@
+"""What the worker does for the ledger, a few seconds apart."""
+
+from celery import shared_task
+from django.utils import timezone
+
+from ledger.configured import configured_sealer
+from ledger.holds import expire_holds
+from ledger.sealing import seal_entries
+
+
+@shared_task
+def seal() -> None:
+    """Seal what waits. Two at once wait for each other; one too many finds nothing to do."""
+    sealer = configured_sealer()
+    while seal_entries(sealer, now=timezone.now()) is not None:
+        pass
+
+
+@shared_task
+def expire_due_holds() -> None:
+    """Release holds whose time is over."""
+    while expire_holds():
+        pass

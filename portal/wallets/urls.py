@@ -1,0 +1,18 @@
+"""Addresses of wallets, the explorer and the log's files."""
+
+from django.urls import path
+
+from portal.wallets import explorer, views
+
+urlpatterns = [
+    path("wallet/", views.wallet, name="wallet"),
+    path("wallets/<uuid:public_id>/", views.read_wallet, name="read-wallet"),
+    path("wallets/<uuid:public_id>/statement.csv", views.statement, name="statement"),
+    path("explorer/", explorer.explorer, name="explorer"),
+    path("explorer/<int:entry_id>/", explorer.entry, name="entry"),
+    path("explorer/<int:entry_id>/receipt", explorer.receipt, name="receipt"),
+    path("explorer/<int:entry_id>/bytes", explorer.raw_entry, name="entry-bytes"),
+    path("log/checkpoint", explorer.log_checkpoint, name="log-checkpoint"),
+    path("log/key", explorer.log_key, name="log-key"),
+    path("log/tile/<str:level>/<path:path>", explorer.log_tile, name="log-tile"),
+]
