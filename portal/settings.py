@@ -75,6 +75,9 @@ INSTALLED_APPS = [
     "portal.reports",
 ]
 
+if not PRODUCTION:
+    INSTALLED_APPS.append("portal.demo")
+
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",

@@ -1,0 +1,219 @@
+"""Makes the demo world, once, through the same actions as anybody's."""
+
+import random
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from django.contrib.auth.hashers import make_password
+from django.utils import timezone
+
+from ledger.assets import credits as credit_asset
+from ledger.assets import define_pool_series
+from ledger.models import SECONDS_PER_GPU_HOUR, UNITS_PER_CREDIT, Asset, Wallet
+from ledger.transfers import grant, issue
+from market.clearing import NewOrder
+from market.instruments import open_instrument
+from market.models import LOTS_PER_GPU_HOUR, Instrument
+from market.orders import place_orders
+from portal.demo import people
+from portal.demo.series import GPU_TYPES, GPUS_PER_NODE, GpuType, quarters
+from portal.institutes.cohorts import make_code, make_cohort
+from portal.people.accounts import add_member, found_organisation, sign_up
+from portal.people.models import Membership, Organisation, User
+from scheduler.models import ResourceClass
+
+ISSUED_GPU_HOURS = 40_000
+RESEARCHER_GPU_HOURS = 60
+TRADER_GPU_HOURS = 1_500
+Role = Membership.Role
+
+
+@dataclass
+class World:
+    """What has been made so far."""
+
+    now: datetime
+    departments: dict[str, Organisation] = field(default_factory=dict)
+    institutes: dict[str, Organisation] = field(default_factory=dict)
+    people: dict[str, User] = field(default_factory=dict)
+    series: dict[str, tuple[GpuType, Asset]] = field(default_factory=dict)
+
+
+def is_made() -> bool:
+    return User.objects.filter(email=people.email("oli")).exists()
+
+
+def make_world() -> World:
+    """Everything of the demo. The last thing made is the operator: without them it is made again, each step once."""
+    world = World(timezone.now())
+    make_resource_classes()
+    make_organisations(world)
+    make_series(world)
+    make_people(world)
+    hand_out(world)
+    make_cohorts(world)
+    make_orders(world)
+    person(world, "oli", Role.OPERATOR, None)
+    return world
+
+
+def make_resource_classes() -> None:
+    for gpu in GPU_TYPES:
+        ResourceClass.objects.update_or_create(
+            code=gpu.code,
+            defaults={
+                "name": gpu.name,
+                "partition": gpu.gpu.lower(),
+                "gres_type": gpu.gpu.lower(),
+                "qos_by_priority": {"normal": "normal"},
+                "gpus_per_node": GPUS_PER_NODE,
+                "total_gpus": gpu.nodes * GPUS_PER_NODE,
+                "gpu_name": gpu.name,
+                "gpu_memory_gb": gpu.memory_gb,
+                "network_gbps": gpu.network_gbps,
+                "dense_bf16_tflops": gpu.dense_bf16_tflops,
+            },
+        )
+
+
+def make_organisations(world: World) -> None:
+    kind = Organisation.Kind
+    for slug, name, description in people.DEPARTMENTS:
+        world.departments[slug] = organisation(world, kind.DEPARTMENT, slug, name, description, None)
+    for slug, name, sponsor, description in people.INSTITUTES:
+        department = world.departments[sponsor]
+        world.institutes[slug] = organisation(world, kind.INSTITUTE, slug, name, description, department)
+
+
+def organisation(
+    world: World, kind: str, slug: str, name: str, description: str, sponsor: Organisation | None
+) -> Organisation:
+    found = Organisation.objects.filter(slug=slug).first()
+    return found or found_organisation(
+        kind=kind, name=name, slug=slug, description=description, slurm_account="team_a", sponsor=sponsor, now=world.now
+    )
+
+
+def make_series(world: World) -> None:
+    for quarter in quarters(world.now):
+        for gpu in GPU_TYPES:
+            asset = define_pool_series(
+                code=f"{gpu.gpu}-{quarter.name}",
+                resource_class=gpu.code,
+                gpu_type=gpu.gpu.lower(),
+                gpu_memory_gb=gpu.memory_gb,
+                network_gbps=gpu.network_gbps,
+                priority="normal",
+                dense_bf16_tflops=gpu.dense_bf16_tflops,
+                starts_at=quarter.starts_at,
+                expires_at=quarter.ends_at,
+                now=world.now,
+            )
+            world.series[asset.code] = (gpu, asset)
+            open_instrument(asset_id=asset.id, now=world.now)
+
+
+def make_people(world: World) -> None:
+    first, *others = world.departments.values()
+    institute = world.institutes["northgate"]
+    person(world, "rin", Role.RESEARCHER, first)
+    person(world, "sam", Role.STUDENT, institute)
+    person(world, "lea", Role.INSTITUTE_LEAD, institute)
+    person(world, "ada", Role.DEPARTMENT_ADMIN, first)
+    person(world, "aud", Role.AUDITOR, None)
+    for number, name in enumerate(people.TRADERS):
+        person(world, name, Role.RESEARCHER, [first, *others][number % (len(others) + 1)])
+
+
+_PASSWORD: list[str] = []
+
+
+def person(world: World, name: str, role: str, organisation: Organisation | None) -> User:
+    """A person of the demo. Hashing a password is slow on purpose, so one hash serves them all."""
+    address = people.email(name)
+    user = User.objects.filter(email=address).first()
+    if user is None:
+        called = (people.NAMES | people.TRADERS)[name]
+        user = sign_up(email=address, password=None, name=called, now=world.now, verified=True)
+        if not _PASSWORD:
+            _PASSWORD.append(make_password(people.PASSWORD))
+        user.password = _PASSWORD[0]
+        user.is_staff = role in {Role.DEPARTMENT_ADMIN, Role.AUDITOR, Role.OPERATOR}
+        user.save(update_fields=["password", "is_staff"])
+    add_member(user=user, role=role, organisation=organisation, now=world.now)
+    world.people[name] = user
+    return user
+
+
+def hand_out(world: World) -> None:
+    """Departments are issued tokens and credits; they grant them on."""
+    money = credit_asset(now=world.now)
+    for slug, department in world.departments.items():
+        issued(world, money, department.wallet, 2_000_000 * UNITS_PER_CREDIT, f"{slug}-credits")
+        for code, (_, asset) in world.series.items():
+            issued(world, asset, department.wallet, ISSUED_GPU_HOURS * SECONDS_PER_GPU_HOUR, f"{slug}-{code}")
+    for slug, institute in world.institutes.items():
+        assert institute.sponsor is not None
+        for code, (_, asset) in world.series.items():
+            granted(world, asset, institute.sponsor.wallet, institute.wallet, 2_000 * SECONDS_PER_GPU_HOUR, slug + code)
+    source = world.departments["language-models"].wallet
+    for name in ("rin", *people.TRADERS):
+        wallet = wallet_of(world.people[name])
+        hours = RESEARCHER_GPU_HOURS if name == "rin" else TRADER_GPU_HOURS
+        granted(world, money, source, wallet, 20_000 * UNITS_PER_CREDIT, f"{name}-credits")
+        for code, (_, asset) in world.series.items():
+            granted(world, asset, source, wallet, hours * SECONDS_PER_GPU_HOUR, f"{name}-{code}")
+
+
+def issued(world: World, asset: Asset, wallet: Wallet, amount: int, key: str) -> None:
+    issue(asset_id=asset.id, wallet_id=wallet.id, amount=amount, now=world.now, scope="demo", key=f"issue-{key}")
+
+
+def granted(world: World, asset: Asset, giver: Wallet, receiver: Wallet, amount: int, key: str) -> None:
+    grant(
+        asset_id=asset.id, from_wallet_id=giver.id, to_wallet_id=receiver.id, amount=amount,
+        now=world.now, scope="demo", key=f"grant-{key}",
+    )  # fmt: skip
+
+
+def wallet_of(user: User) -> Wallet:
+    assert user.wallet is not None
+    return user.wallet
+
+
+def make_cohorts(world: World) -> None:
+    quarter = quarters(world.now)[0]
+    for slug, name, gpu, hours in people.COHORTS:
+        institute = world.institutes[slug]
+        if institute.cohorts.filter(name=name).exists():
+            continue
+        cohort = make_cohort(
+            institute=institute,
+            name=name,
+            asset=world.series[f"{gpu}-{quarter.name}"][1],
+            allowance=hours * SECONDS_PER_GPU_HOUR,
+            starts_at=world.now,
+            ends_at=quarter.ends_at,
+            now=world.now,
+        )
+        make_code(cohort=cohort, max_uses=40, expires_at=world.now + timedelta(days=30), now=world.now)
+
+
+def make_orders(world: World) -> None:
+    """A book with some depth and a short run of trades in every series, by the simulated traders."""
+    chance = random.Random(20261122)  # noqa: S311
+    wallets = [wallet_of(world.people[name]) for name in people.TRADERS]
+    orders = []
+    for code, (gpu, asset) in world.series.items():
+        instrument = Instrument.objects.get(asset=asset)
+        middle = gpu.price
+        for number in range(60):
+            middle = max(gpu.price * 9 // 10, middle + chance.choice([-1, 0, 0, 1]))
+            side = chance.choice(["BUY", "SELL"])
+            away = chance.choice([-1, 0, 1, 2, 3, 5, 8])
+            price = middle - away if side == "BUY" else middle + away
+            size = chance.randint(1, 30) * LOTS_PER_GPU_HOUR // 2
+            orders.append(
+                NewOrder(instrument.id, chance.choice(wallets).id, side, price, size, f"demo-{code}-{number}")
+            )
+    place_orders(orders)
