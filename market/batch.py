@@ -22,6 +22,11 @@ class Working(BookOrder):
     status: str = "OPEN"
     reason: str = ""
 
+    @property
+    def held(self) -> int:
+        """What it sets aside as it stands: an open order all that is open, any other nothing."""
+        return self.hold_for(self.open_quantity) if self.status == "OPEN" else 0
+
     def hold_for(self, quantity: int) -> int:
         """What `quantity` lots of it set aside: credits at its limit for a buyer, GPU-seconds for a seller."""
         return quantity * (self.limit_price if self.side == BUY else GPU_SECONDS_PER_LOT)

@@ -4,7 +4,8 @@ import os
 import threading
 from collections.abc import Callable, Sequence
 
-from market.clearing import Answers, NewOrder, clear
+from market.answers import Answers, NewOrder
+from market.clearing import clear
 
 # The most orders one transaction takes on.
 LARGEST_BATCH = 1000

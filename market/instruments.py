@@ -6,10 +6,10 @@ from django.db import transaction
 
 from ledger.assets import credits
 from ledger.models import Asset
-from market.clearing import event_payload
 from market.errors import InstrumentClosed, NotOpenable
 from market.models import Instrument, Order
 from market.orders import take_out, write_event
+from market.settling import event_payload
 
 
 @transaction.atomic(durable=True)

@@ -52,7 +52,7 @@ class OrderQuerySet(models.QuerySet["Order"]):
 class Order(models.Model):
     """An instruction to trade, and its own hold: `held` is part of the account's.
 
-    The four keys into other tables carry no constraint: market_enter takes them from the rows themselves, which are
+    The four keys into other tables carry no constraint: market_enter reads them from the rows themselves, which are
     never deleted, at a fifth of the cost.
     """
 
@@ -140,7 +140,6 @@ class Order(models.Model):
             ),
             models.Index(name="order_waiting", fields=["instrument", "id"], condition=Q(status="WAITING")),
             models.Index(name="order_by_wallet", fields=["wallet", "id"]),
-            models.Index(name="order_open_by_account", fields=["account"], condition=Q(status="OPEN")),
         ]
 
     def __str__(self) -> str:

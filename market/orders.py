@@ -7,10 +7,11 @@ from uuid import uuid4
 from django.db import OperationalError, connection, transaction
 from psycopg.errors import DeadlockDetected
 
-from market.clearing import Answer, Answers, NewOrder, PlacedOrder, chunks, event_payload
+from market.answers import Answer, Answers, NewOrder, PlacedOrder
 from market.combining import LARGEST_BATCH, combiner_for
 from market.errors import BadOrder, OrderNotOpen
 from market.models import HIGHEST_PRICE, LARGEST_QUANTITY, Instrument, MarketEvent, Order
+from market.settling import event_payload
 
 _TRIES = 3
 
@@ -48,8 +49,8 @@ def place_orders(orders: Sequence[NewOrder]) -> list[Answer]:
         by_instrument.setdefault(order.instrument_id, []).append(order)
     answers: Answers = {}
     for instrument_id, ours in by_instrument.items():
-        for chunk in chunks(ours, LARGEST_BATCH):
-            answers |= _submit(instrument_id, chunk)
+        for start in range(0, len(ours), LARGEST_BATCH):
+            answers |= _submit(instrument_id, ours[start : start + LARGEST_BATCH])
     return [answers[order] for order in orders]
 
 

@@ -19,9 +19,27 @@ ROW_REVERSE = "DROP TYPE market_row;"
 # Each statement of a volatile function sees what was committed before it began: so the lock comes first, then the
 # reads (clearing.md, pitfall 2). The settings keep a plan made on an empty table from sorting a full one.
 ENTER = """
+CREATE FUNCTION market_open_accounts(p_wallets bigint[], p_asset bigint, p_price_asset bigint) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (
+        SELECT 1 FROM unnest(p_wallets) w (id)
+        WHERE NOT EXISTS (SELECT 1 FROM ledger_account a WHERE a.wallet_id = w.id AND a.asset_id = p_asset)
+           OR NOT EXISTS (SELECT 1 FROM ledger_account a WHERE a.wallet_id = w.id AND a.asset_id = p_price_asset)
+    ) THEN
+        INSERT INTO ledger_account (wallet_id, asset_id, balance, held, may_go_negative)
+        SELECT w.id, s.id, 0, 0, false
+        FROM (SELECT DISTINCT unnest(p_wallets)) w (id), (VALUES (p_asset), (p_price_asset)) s (id)
+        WHERE NOT EXISTS (SELECT 1 FROM ledger_account a WHERE a.wallet_id = w.id AND a.asset_id = s.id)
+        ORDER BY 1, 2
+        ON CONFLICT DO NOTHING;
+    END IF;
+END $$;
+
 CREATE FUNCTION market_enter(
     p_instrument bigint, p_block boolean,
-    p_wallets bigint[], p_sides text[], p_prices bigint[], p_quantities bigint[], p_tifs text[], p_clients text[]
+    p_wallets bigint[], p_sides text[], p_prices bigint[], p_quantities bigint[], p_tifs text[], p_clients text[],
+    p_buys bigint, p_highest_buy bigint, p_sells bigint, p_lowest_sell bigint
 ) RETURNS SETOF market_row LANGUAGE plpgsql
 SET enable_seqscan = off SET enable_sort = off SET enable_bitmapscan = off SET plan_cache_mode = force_generic_plan
 AS $$
@@ -30,45 +48,31 @@ DECLARE
     base ledger_asset%ROWTYPE;
     price ledger_asset%ROWTYPE;
     r market_row;
-    accounts bigint[];
-    buys bigint; highest_buy bigint; sells bigint; lowest_sell bigint;
+    accounts bigint[] := '{}';
     moment timestamptz;
 BEGIN
-    SELECT * INTO STRICT i FROM market_instrument WHERE id = p_instrument;
-    IF cardinality(p_wallets) > 0 THEN
-        IF EXISTS (
-            SELECT 1 FROM unnest(p_wallets) w (id)
-            WHERE NOT EXISTS (SELECT 1 FROM ledger_account a WHERE a.wallet_id = w.id AND a.asset_id = i.asset_id)
-               OR NOT EXISTS (SELECT 1 FROM ledger_account a WHERE a.wallet_id = w.id AND a.asset_id = i.price_asset_id)
-        ) THEN
-            INSERT INTO ledger_account (wallet_id, asset_id, balance, held, may_go_negative)
-            SELECT w.id, s.id, 0, 0, false
-            FROM (SELECT DISTINCT unnest(p_wallets)) w (id), (VALUES (i.asset_id), (i.price_asset_id)) s (id)
-            WHERE NOT EXISTS (SELECT 1 FROM ledger_account a WHERE a.wallet_id = w.id AND a.asset_id = s.id)
-            ORDER BY 1, 2
-            ON CONFLICT DO NOTHING;
-        END IF;
-        INSERT INTO market_order (
-            instrument_id, wallet_id, account_id, receiving_account_id, side, limit_price, quantity,
-            filled_quantity, filled_value, time_in_force, status, held, client_order_id, reason, placed_at
-        )
-        SELECT p_instrument, o.wallet, pays.id, receives.id, o.side, o.price, o.quantity,
-            0, 0, o.tif, 'WAITING', 0, o.client, '', clock_timestamp()
-        FROM unnest(p_wallets, p_sides, p_prices, p_quantities, p_tifs, p_clients) WITH ORDINALITY
-            AS o (wallet, side, price, quantity, tif, client, place)
-        JOIN ledger_account pays ON pays.wallet_id = o.wallet
-            AND pays.asset_id = CASE o.side WHEN 'BUY' THEN i.price_asset_id ELSE i.asset_id END
-        JOIN ledger_account receives ON receives.wallet_id = o.wallet
-            AND receives.asset_id = CASE o.side WHEN 'BUY' THEN i.asset_id ELSE i.price_asset_id END
-        ORDER BY o.place
-        ON CONFLICT (wallet_id, client_order_id) DO NOTHING;
-    END IF;
-
     IF p_block THEN
-        SELECT * INTO i FROM market_instrument WHERE id = p_instrument FOR NO KEY UPDATE;
+        SELECT * INTO STRICT i FROM market_instrument WHERE id = p_instrument FOR NO KEY UPDATE;
     ELSE
         SELECT * INTO i FROM market_instrument WHERE id = p_instrument FOR NO KEY UPDATE SKIP LOCKED;
         IF NOT FOUND THEN
+            -- Another process is clearing: into the inbox, for it or for us once we have the lock.
+            SELECT * INTO STRICT i FROM market_instrument WHERE id = p_instrument;
+            PERFORM market_open_accounts(p_wallets, i.asset_id, i.price_asset_id);
+            INSERT INTO market_order (
+                instrument_id, wallet_id, account_id, receiving_account_id, side, limit_price, quantity,
+                filled_quantity, filled_value, time_in_force, status, held, client_order_id, reason, placed_at
+            )
+            SELECT p_instrument, o.wallet, pays.id, receives.id, o.side, o.price, o.quantity,
+                0, 0, o.tif, 'WAITING', 0, o.client, '', clock_timestamp()
+            FROM unnest(p_wallets, p_sides, p_prices, p_quantities, p_tifs, p_clients) WITH ORDINALITY
+                AS o (wallet, side, price, quantity, tif, client, place)
+            JOIN ledger_account pays ON pays.wallet_id = o.wallet
+                AND pays.asset_id = CASE o.side WHEN 'BUY' THEN i.price_asset_id ELSE i.asset_id END
+            JOIN ledger_account receives ON receives.wallet_id = o.wallet
+                AND receives.asset_id = CASE o.side WHEN 'BUY' THEN i.asset_id ELSE i.price_asset_id END
+            ORDER BY o.place
+            ON CONFLICT (wallet_id, client_order_id) DO NOTHING;
             RETURN;
         END IF;
     END IF;
@@ -84,26 +88,49 @@ BEGIN
     );
     RETURN NEXT r;
 
-    RETURN QUERY
+    -- The inbox: nearly always empty, and so is its index.
+    FOR r IN
         SELECT 1::smallint, o.id, o.wallet_id, o.limit_price, o.quantity, o.account_id, o.receiving_account_id,
-            (CASE o.side WHEN 'BUY' THEN 1 ELSE 0 END + CASE o.time_in_force WHEN 'IOC' THEN 2 ELSE 0 END
-            + CASE WHEN w.frozen_at IS NULL THEN 0 ELSE 4 END + CASE WHEN w.may_sell THEN 0 ELSE 8 END)::bigint,
-            0::bigint, o.client_order_id::text, uuid_send(w.public_id)
+            CASE o.side WHEN 'BUY' THEN 1 ELSE 0 END + CASE o.time_in_force WHEN 'IOC' THEN 2 ELSE 0 END
+            + CASE WHEN w.frozen_at IS NULL THEN 0 ELSE 4 END + CASE WHEN w.may_sell THEN 0 ELSE 8 END,
+            0, o.client_order_id, uuid_send(w.public_id)
         FROM market_order o JOIN ledger_wallet w ON w.id = o.wallet_id
-        WHERE o.instrument_id = p_instrument AND o.status = 'WAITING' ORDER BY o.id LIMIT 2000;
-    IF NOT FOUND THEN
-        RETURN;
-    END IF;
-    SELECT sum(o.quantity) FILTER (WHERE o.side = 'BUY'), max(o.limit_price) FILTER (WHERE o.side = 'BUY'),
-        sum(o.quantity) FILTER (WHERE o.side = 'SELL'), min(o.limit_price) FILTER (WHERE o.side = 'SELL'),
-        array_agg(o.account_id) || array_agg(o.receiving_account_id)
-    INTO buys, highest_buy, sells, lowest_sell, accounts
-    FROM (
-        SELECT * FROM market_order
-        WHERE instrument_id = p_instrument AND status = 'WAITING' ORDER BY id LIMIT 2000
-    ) o;
+        WHERE o.instrument_id = p_instrument AND o.status = 'WAITING' ORDER BY o.id LIMIT 2000
+    LOOP
+        RETURN NEXT r;
+        accounts := accounts || r.account || r.receiving;
+        IF r.flags & 1 = 1 THEN
+            p_buys := p_buys + r.quantity;
+            p_highest_buy := greatest(p_highest_buy, r.price);
+        ELSE
+            p_sells := p_sells + r.quantity;
+            p_lowest_sell := least(p_lowest_sell, r.price);
+        END IF;
+    END LOOP;
 
-    IF buys > 0 THEN
+    -- The caller's own: their accounts and what their wallets may do; those asked for before are answered as they are.
+    IF cardinality(p_wallets) > 0 THEN
+        PERFORM market_open_accounts(p_wallets, i.asset_id, i.price_asset_id);
+        FOR r IN
+            SELECT CASE WHEN known.id IS NULL THEN 4 ELSE 5 END::smallint,
+                coalesce(known.id, nextval('market_order_id_seq')), w.id, o.place, 0, pays.id, receives.id,
+                CASE WHEN w.frozen_at IS NULL THEN 0 ELSE 4 END + CASE WHEN w.may_sell THEN 0 ELSE 8 END,
+                0, NULL, uuid_send(w.public_id)
+            FROM unnest(p_wallets, p_sides, p_clients) WITH ORDINALITY AS o (wallet, side, client, place)
+            JOIN ledger_wallet w ON w.id = o.wallet
+            JOIN ledger_account pays ON pays.wallet_id = o.wallet
+                AND pays.asset_id = CASE o.side WHEN 'BUY' THEN i.price_asset_id ELSE i.asset_id END
+            JOIN ledger_account receives ON receives.wallet_id = o.wallet
+                AND receives.asset_id = CASE o.side WHEN 'BUY' THEN i.asset_id ELSE i.price_asset_id END
+            LEFT JOIN market_order known ON known.wallet_id = o.wallet AND known.client_order_id = o.client
+        LOOP
+            RETURN NEXT r;
+            accounts := accounts || r.account || r.receiving;
+        END LOOP;
+    END IF;
+
+    -- The part of the book that they can cross, up to the sum of their quantities.
+    IF p_buys > 0 THEN
         FOR r IN
             SELECT 2::smallint, o.id, o.wallet_id, o.limit_price, o.quantity - o.filled_quantity, o.account_id,
                 o.receiving_account_id,
@@ -111,18 +138,19 @@ BEGIN
                 o.priority, NULL, uuid_send(w.public_id)
             FROM market_order o JOIN ledger_wallet w ON w.id = o.wallet_id
             WHERE o.instrument_id = p_instrument AND o.side = 'SELL' AND o.status = 'OPEN'
-                AND o.limit_price <= highest_buy
+                AND o.limit_price <= p_highest_buy
             ORDER BY o.limit_price, o.priority
         LOOP
             RETURN NEXT r;
             accounts := accounts || r.account || r.receiving;
+            -- One that may not sell any more is dropped, and takes nothing.
             IF r.flags & 12 = 0 THEN
-                buys := buys - r.quantity;
-                EXIT WHEN buys <= 0;
+                p_buys := p_buys - r.quantity;
+                EXIT WHEN p_buys <= 0;
             END IF;
         END LOOP;
     END IF;
-    IF sells > 0 THEN
+    IF p_sells > 0 THEN
         FOR r IN
             SELECT 2::smallint, o.id, o.wallet_id, o.limit_price, o.quantity - o.filled_quantity, o.account_id,
                 o.receiving_account_id,
@@ -130,14 +158,14 @@ BEGIN
                 o.priority, NULL, uuid_send(w.public_id)
             FROM market_order o JOIN ledger_wallet w ON w.id = o.wallet_id
             WHERE o.instrument_id = p_instrument AND o.side = 'BUY' AND o.status = 'OPEN'
-                AND o.limit_price >= lowest_sell
+                AND o.limit_price >= p_lowest_sell
             ORDER BY o.limit_price DESC, o.priority
         LOOP
             RETURN NEXT r;
             accounts := accounts || r.account || r.receiving;
             IF r.flags & 4 = 0 THEN
-                sells := sells - r.quantity;
-                EXIT WHEN sells <= 0;
+                p_sells := p_sells - r.quantity;
+                EXIT WHEN p_sells <= 0;
             END IF;
         END LOOP;
     END IF;
@@ -148,12 +176,11 @@ BEGIN
         FROM ledger_lock_accounts(accounts) a;
 END $$;
 """
-ENTER_REVERSE = """
-DROP FUNCTION market_enter(bigint, boolean, bigint[], text[], bigint[], bigint[], text[], text[]);
-"""
+ENTER_REVERSE = "DROP FUNCTION market_enter; DROP FUNCTION market_open_accounts;"
 
+# New orders are written once, as they end up; those in the book and in the inbox are changed.
 # Falls of held, then postings, then rises: that always passes the accounts' checks when the end state does
-# (clearing.md, pitfall 3). A large batch brings its trades by COPY and calls this for the rest.
+# (clearing.md, pitfall 3). A large batch brings its orders and trades by COPY and calls this for the rest.
 WRITE = """
 CREATE FUNCTION market_write(
     p_instrument bigint, p_now timestamptz,
@@ -164,6 +191,9 @@ CREATE FUNCTION market_write(
     p_rise_accounts bigint[], p_rises bigint[],
     p_orders bigint[], p_statuses text[], p_filled bigint[], p_values bigint[], p_helds bigint[], p_priorities bigint[],
     p_reasons text[],
+    p_new_ids bigint[], p_wallets bigint[], p_accounts bigint[], p_receivings bigint[], p_sides text[], p_limits bigint[],
+    p_quantities bigint[], p_tifs text[], p_clients text[], p_new_statuses text[], p_new_filled bigint[],
+    p_new_values bigint[], p_new_helds bigint[], p_new_priorities bigint[], p_new_reasons text[],
     p_last_priority bigint, p_last_trade bigint, p_last_price bigint, p_event bigint, p_payload text
 ) RETURNS void LANGUAGE plpgsql
 SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET plan_cache_mode = force_generic_plan
@@ -193,13 +223,31 @@ BEGIN
     IF cardinality(p_rise_accounts) > 0 THEN
         PERFORM ledger_change_held(p_rise_accounts, p_rises);
     END IF;
-    UPDATE market_order o SET
-        status = c.status, filled_quantity = o.filled_quantity + c.filled, filled_value = o.filled_value + c.value,
-        held = c.held, priority = c.priority, reason = c.reason,
-        done_at = CASE c.status WHEN 'OPEN' THEN NULL ELSE p_now END
-    FROM unnest(p_orders, p_statuses, p_filled, p_values, p_helds, p_priorities, p_reasons)
-        AS c (id, status, filled, value, held, priority, reason)
-    WHERE o.id = c.id;
+    IF cardinality(p_new_ids) > 0 THEN
+        INSERT INTO market_order (
+            id, instrument_id, wallet_id, account_id, receiving_account_id, side, limit_price, quantity, time_in_force,
+            client_order_id, status, filled_quantity, filled_value, held, priority, reason, placed_at, done_at
+        )
+        SELECT n.id, p_instrument, n.wallet, n.account, n.receiving, n.side, n.limit_price, n.quantity, n.tif,
+            n.client, n.status, n.filled, n.value, n.held, n.priority, n.reason, p_now,
+            CASE n.status WHEN 'OPEN' THEN NULL ELSE p_now END
+        FROM unnest(
+            p_new_ids, p_wallets, p_accounts, p_receivings, p_sides, p_limits, p_quantities, p_tifs, p_clients,
+            p_new_statuses, p_new_filled, p_new_values, p_new_helds, p_new_priorities, p_new_reasons
+        ) AS n (
+            id, wallet, account, receiving, side, limit_price, quantity, tif, client, status, filled, value, held,
+            priority, reason
+        );
+    END IF;
+    IF cardinality(p_orders) > 0 THEN
+        UPDATE market_order o SET
+            status = c.status, filled_quantity = o.filled_quantity + c.filled, filled_value = o.filled_value + c.value,
+            held = c.held, priority = c.priority, reason = c.reason,
+            done_at = CASE c.status WHEN 'OPEN' THEN NULL ELSE p_now END
+        FROM unnest(p_orders, p_statuses, p_filled, p_values, p_helds, p_priorities, p_reasons)
+            AS c (id, status, filled, value, held, priority, reason)
+        WHERE o.id = c.id;
+    END IF;
     IF p_payload IS NOT NULL THEN
         INSERT INTO market_marketevent (instrument_id, number, payload, recorded_at)
         VALUES (p_instrument, p_event, p_payload::jsonb, p_now);
@@ -209,13 +257,7 @@ BEGIN
     END IF;
 END $$;
 """
-WRITE_REVERSE = """
-DROP FUNCTION market_write(
-    bigint, timestamptz, bigint[], bigint[], text[], bytea[], bytea[], bigint[], bigint[], bigint[], bigint[], text[],
-    bigint[], bigint[], bigint[], bigint[], bigint[], text[], bigint[], bigint[], bigint[], bigint[], text[], bigint,
-    bigint, bigint, bigint, text
-);
-"""
+WRITE_REVERSE = "DROP FUNCTION market_write;"
 
 # Trades and events are history too. An order's terms never change, and one that is done stays so.
 HISTORY = """

@@ -8,7 +8,7 @@ from django.db.models import F, Sum
 from django.utils import timezone
 
 from ledger.models import Account, Entry, Posting, Wallet
-from market.clearing import NewOrder, PlacedOrder
+from market.answers import NewOrder, PlacedOrder
 from market.instruments import open_instrument
 from market.models import GPU_SECONDS_PER_LOT, Instrument, Order, Trade
 from market.orders import place_order

@@ -1,0 +1,178 @@
+"""The market's clearing beside pgbench and the plain ORM way, all on one Postgres with fsync on.
+
+Rounds are interleaved and the median of each counts: the machine drifts, the ratios of a run do not.
+"""
+
+import itertools
+import json
+import os
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from statistics import median
+from typing import Any
+
+from bench.server import Pgbench, migrated_server
+from bench.table import Row, row, say
+
+CLIENTS = 8
+PGBENCH, ORM, RAW = "pgbench TPC-B-like, 8 clients", "ORM, row lock, 8 clients", "raw insert and commit, 1 client"
+QUIET = "a quiet order, call to committed"
+BATCH = "ours, batches of 1000"
+
+
+def measure(*, rounds: int, seconds: float) -> list[Row]:
+    figures: dict[str, list[float]] = defaultdict(list)
+    with migrated_server() as postgres:
+        from bench.world import some_wallets, some_world
+
+        say("Setting up: pgbench at scale 10, a thousand wallets, 10,000 resting orders …")
+        pgbench = Pgbench(postgres)
+        wallets = some_wallets()
+        ours, plain = some_world("H100-2098Q4", wallets), some_world("B200-2098Q4", wallets)
+        points: dict[str, Callable[[int], float]] = {
+            PGBENCH: lambda _: pgbench.tps(clients=CLIENTS, seconds=seconds),
+            BATCH: lambda seed: _batches(ours, seed, seconds),
+            "ours, 1 caller": lambda seed: _threads(ours, seed, 1, seconds),
+            "ours, 8 callers": lambda seed: _threads(ours, seed, 8, seconds),
+            "ours, 32 callers": lambda seed: _threads(ours, seed, 32, seconds),
+            RAW: lambda _: _raw(seconds),
+            QUIET: lambda seed: _quiet(ours, seed, seconds),
+            ORM: lambda seed: _orm(plain, seed, seconds),
+        }
+        seeds = itertools.count(100, 100)
+        for number in range(rounds):
+            for name, point in points.items():
+                figures[name].append(point(next(seeds)))
+                say(f"  round {number + 1}: {name}: {figures[name][-1]:,.0f} /s")
+    medians = {name: median(values) for name, values in figures.items()}
+    rows = [row(name, value, to=PGBENCH, reference=medians[PGBENCH]) for name, value in medians.items()]
+    rows.append(row(BATCH, medians[BATCH], to=ORM, reference=medians[ORM]))
+    # A latency: how many raw insert-and-commits fit into one quiet order.
+    rows.append(Row(QUIET, round(medians[QUIET], 1), round(medians[RAW] / medians[QUIET], 3), "time of a raw insert"))
+    return rows
+
+
+def _batches(world: Any, seed: int, seconds: float) -> float:
+    from market.orders import place_orders
+
+    flow = world.flow(seed)
+    count = 0
+    spent = 0.0
+    while spent < seconds:
+        orders = [flow.order() for _ in range(1000)]
+        start = time.perf_counter()
+        place_orders(orders)
+        spent += time.perf_counter() - start
+        count += len(orders)
+    return count / spent
+
+
+def _threads(world: Any, seed: int, callers: int, seconds: float) -> float:
+    from django.db import connection
+
+    from market.orders import place_orders
+
+    counts = [0] * callers
+    start = threading.Barrier(callers + 1)
+    end = threading.Event()
+
+    def call(number: int) -> None:
+        flow = world.flow(seed + number)
+        connection.ensure_connection()
+        start.wait()
+        while not end.is_set():
+            place_orders([flow.order()])
+            counts[number] += 1
+        connection.close()
+
+    threads = [threading.Thread(target=call, args=(number,)) for number in range(callers)]
+    for thread in threads:
+        thread.start()
+    start.wait()
+    began = time.perf_counter()
+    time.sleep(seconds)
+    done, spent = sum(counts), time.perf_counter() - began
+    end.set()
+    for thread in threads:
+        thread.join()
+    return done / spent
+
+
+def _quiet(world: Any, seed: int, seconds: float) -> float:
+    """One over the median time of one order, with nobody else about."""
+    from market.orders import place_orders
+
+    flow = world.flow(seed)
+    return 1 / _median_time(lambda order: place_orders([order]), flow.order, seconds)
+
+
+def _raw(seconds: float) -> float:
+    """One over the median time of inserting a row like an order's and committing it."""
+    import psycopg
+
+    with psycopg.connect(os.environ["DATABASE_URL"].replace("postgres://", "postgresql://")) as connection:
+        superuser = os.environ["DATABASE_URL"].replace("hourglass@", "postgres@")
+        with psycopg.connect(superuser, autocommit=True) as owner:
+            owner.execute(
+                "CREATE TABLE IF NOT EXISTS raw (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, wallet bigint,"
+                " side text, price bigint, quantity bigint, client text)"
+            )
+            owner.execute("GRANT ALL ON raw TO hourglass_app")
+
+        def insert(values: Sequence[object]) -> None:
+            connection.execute(
+                "INSERT INTO raw (wallet, side, price, quantity, client) VALUES (%s, %s, %s, %s, %s)",
+                values,
+                prepare=True,
+            )
+            connection.commit()
+
+        return 1 / _median_time(insert, lambda: (7, "BUY", 10_000, 5, "flow-1"), seconds)
+
+
+def _median_time(act: Callable[[Any], object], make: Callable[[], Any], seconds: float) -> float:
+    times = []
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        made = make()
+        start = time.perf_counter()
+        act(made)
+        times.append(time.perf_counter() - start)
+    return median(times)
+
+
+def _orm(world: Any, seed: int, seconds: float) -> float:
+    """Eight processes, each with a connection of its own."""
+    from django.db import connections
+    from django.utils import timezone
+
+    from bench.orm import place_with_orm
+
+    connections.close_all()
+    children = []
+    for number in range(CLIENTS):
+        read, write = os.pipe()
+        child = os.fork()
+        if child == 0:
+            status = 1
+            try:
+                flow = world.flow(seed + number)
+                count, start = 0, time.perf_counter()
+                while time.perf_counter() - start < seconds:
+                    place_with_orm(flow.order(), now=timezone.now())
+                    count += 1
+                os.write(write, json.dumps([count, time.perf_counter() - start]).encode())
+                status = 0
+            finally:
+                os._exit(status)
+        os.close(write)
+        children.append((child, read))
+    total = 0.0
+    for child, read in children:
+        assert os.waitpid(child, 0)[1] == 0, "a client of the ORM way failed"
+        count, spent = json.loads(os.read(read, 1000))
+        os.close(read)
+        total += count / spent
+    return total

@@ -1,0 +1,135 @@
+"""Entering a clearing: take the instrument's lock and read everything that the waiting orders can touch."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import psycopg
+
+from ledger.models import Asset, Entry, Wallet
+from ledger.policies import refusal_for
+from market.answers import NewOrder
+from market.batch import Working
+from market.models import Instrument
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# Kinds of rows and bits of `flags` as market_enter sets them (migration 0002).
+_INBOX, _BOOK, _ACCOUNT, _NEW, _KNOWN = 1, 2, 3, 4, 5
+_BUYS, _IMMEDIATE, _FROZEN, _MAY_NOT_SELL = 1, 2, 4, 8
+
+_ENTER = (
+    "SELECT * FROM market_enter(%s::bigint, %s::boolean, %s::bigint[], %s::text[], %s::bigint[], %s::bigint[],"
+    " %s::text[], %s::text[], %s::bigint, %s::bigint, %s::bigint, %s::bigint)"
+)
+
+
+@dataclass(slots=True)
+class Loaded:
+    """What was read under the instrument's lock. `new` are the caller's orders, by wallet and client order id."""
+
+    instrument_id: int
+    last_priority: int
+    last_event: int
+    last_trade: int
+    last_price: int | None
+    now: datetime
+    phase: str
+    code: str
+    base: Asset
+    price: Asset
+    base_tag: bytes
+    price_tag: bytes
+    new: dict[tuple[int, str], Working] = field(default_factory=dict)
+    inbox: dict[tuple[int, str], Working] = field(default_factory=dict)
+    resting: list[Working] = field(default_factory=list)
+    available: dict[int, int] = field(default_factory=dict)
+
+
+def enter(cursor: psycopg.Cursor[Any], instrument_id: int, orders: Sequence[NewOrder], *, block: bool) -> Loaded | None:
+    """Lock and read; None when another process has the lock, and then the orders are in the inbox."""
+    buys = [order for order in orders if order.side == "BUY"]
+    sells = [order for order in orders if order.side == "SELL"]
+    cursor.execute(
+        _ENTER,
+        [
+            instrument_id,
+            block,
+            integers(order.wallet_id for order in orders),
+            [order.side for order in orders],
+            integers(order.limit_price for order in orders),
+            integers(order.quantity for order in orders),
+            [order.time_in_force for order in orders],
+            [order.client_order_id for order in orders],
+            str(sum(order.quantity for order in buys)),
+            str(max((order.limit_price for order in buys), default=0)),
+            str(sum(order.quantity for order in sells)),
+            str(min((order.limit_price for order in sells), default=2**62)),
+        ],
+        prepare=True,
+        binary=True,
+    )
+    rows = cursor.fetchall()
+    return _read(rows, orders) if rows else None
+
+
+def _read(rows: Sequence[tuple[Any, ...]], orders: Sequence[NewOrder]) -> Loaded:
+    _, id_, last_priority, last_event, last_trade, now_us, expires_us, paused, last_price, word, tags = rows[0]
+    phase, code = word.split(" ", 1)
+    now = _EPOCH + timedelta(microseconds=now_us)
+    base = Asset(
+        code=code,
+        kind=Asset.Kind.POOL,
+        paused_at=now if paused & 1 else None,
+        expires_at=_EPOCH + timedelta(microseconds=expires_us),
+    )
+    price = Asset(code="CREDITS", kind=Asset.Kind.CREDITS, paused_at=now if paused & 2 else None)
+    loaded = Loaded(
+        id_, last_priority, last_event, last_trade, last_price, now, phase, code, base, price, tags[:32], tags[32:]
+    )
+    refusals: dict[tuple[bool, int], str] = {}
+    for kind, id_, wallet, price_, quantity, account, receiving, flags, extra, word, tag in rows[1:]:
+        if kind == _ACCOUNT:  # price is its balance, quantity what is held
+            loaded.available[id_] = price_ - quantity
+            continue
+        if kind == _KNOWN:
+            continue
+        if kind == _NEW:
+            order = orders[price_ - 1]
+            side, limit_price, quantity = order.side, order.limit_price, order.quantity
+            immediate = order.time_in_force == "IOC"
+        else:
+            side, limit_price = "BUY" if flags & _BUYS else "SELL", price_
+            immediate = bool(flags & _IMMEDIATE)
+        trait = (kind == _BOOK, flags & (_FROZEN | _MAY_NOT_SELL) | (side == "BUY"))
+        if trait not in refusals:
+            refusals[trait] = _refusal(loaded, trait[1], resting=trait[0])
+        working = Working(
+            id_, wallet, side, limit_price, quantity, extra, account, receiving, tag, not immediate, refusals[trait]
+        )
+        if kind == _NEW:
+            loaded.new[order.key] = working
+        elif kind == _INBOX:
+            loaded.inbox[wallet, word] = working
+        else:
+            loaded.resting.append(working)
+    return loaded
+
+
+def _refusal(loaded: Loaded, flags: int, *, resting: bool) -> str:
+    """The ledger's policies, asked once for all orders alike. A pause stops arrivals and leaves the book as it is."""
+    if not resting and loaded.phase != Instrument.Phase.CONTINUOUS:
+        return "instrument_halted" if loaded.phase == Instrument.Phase.HALTED else "instrument_closed"
+    wallet = Wallet(frozen_at=loaded.now if flags & _FROZEN else None, may_sell=not flags & _MAY_NOT_SELL)
+    buys = bool(flags & _BUYS)
+    for asset, gives in ((loaded.base, not buys), (loaded.price, buys)):
+        asked = Asset(code=asset.code, kind=asset.kind) if resting else asset
+        refusal = refusal_for(kind=Entry.TransferKind.TRADE, asset=asked, wallet=wallet, gives=gives, now=loaded.now)
+        if refusal is not None:
+            return refusal.code
+    return ""
+
+
+def integers(values: Iterable[int]) -> str:
+    """An array literal: one parameter type whatever the numbers' sizes, so that one prepared statement serves all."""
+    return "{" + ",".join(map(str, values)) + "}"

@@ -1,0 +1,215 @@
+"""Writing what a clearing decided: entries, postings, trades, orders, holds and the event, in its transaction."""
+
+import json
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+import psycopg
+
+from ledger.entries import leaf_hash, transfer_body
+from market.answers import NewOrder
+from market.batch import GPU_SECONDS_PER_LOT, BatchTrade, Outcome, Working
+from market.loading import Loaded, integers
+
+# From about this many rows on COPY is faster than arrays (clearing.md).
+COPY_FROM = 50
+
+_WRITE = f"SELECT market_write(%s::bigint, %s::timestamptz, {', '.join(['%s::{}'] * 41)})".format(
+    *["bigint[]"] * 2,  # falls of held
+    *["text[]", "bytea[]", "bytea[]"],  # entries
+    *["bigint[]"] * 2,  # postings
+    *["bigint[]", "bigint[]", "text[]", "bigint[]", "bigint[]"],  # trades
+    *["bigint[]"] * 2,  # rises of held
+    *["bigint[]", "text[]", "bigint[]", "bigint[]", "bigint[]", "bigint[]", "text[]"],  # changed orders
+    *["bigint[]", "bigint[]", "bigint[]", "bigint[]", "text[]", "bigint[]", "bigint[]", "text[]", "text[]"],  # new
+    *["text[]", "bigint[]", "bigint[]", "bigint[]", "bigint[]", "text[]"],  # and how they ended up
+    *["bigint", "bigint", "bigint", "bigint", "text"],  # the instrument's counters and the event
+)
+
+
+def write(
+    cursor: psycopg.Cursor[Any], loaded: Loaded, outcome: Outcome, new: Sequence[tuple[Working, NewOrder]]
+) -> None:
+    """`new` are the orders that are not in the database yet."""
+    falls = {account: change for account, change in outcome.held.items() if change < 0}
+    rises = {account: change for account, change in outcome.held.items() if change > 0}
+    ours = {working.id for working, _ in new}
+    changed = [order for id_, order in outcome.changed.items() if id_ not in ours]
+    trades = outcome.trades
+    references = [f"trade:{loaded.code}:{number}" for number, _ in enumerate(trades, loaded.last_trade + 1)]
+    bodies = [_body(loaded, trade, reference) for trade, reference in zip(trades, references, strict=True)]
+    last_trade = loaded.last_trade + len(trades)
+    last_price = trades[-1].price if trades else loaded.last_price
+    if len(new) >= COPY_FROM:
+        _copy_orders(cursor, loaded, new)
+        new = []
+    if len(trades) >= COPY_FROM:
+        _copy_trades(cursor, loaded, falls, trades, references, bodies)
+        falls, trades, references, bodies = {}, [], [], []
+    said = bool(outcome.levels or outcome.trades)
+    cursor.execute(
+        _WRITE,
+        [
+            loaded.instrument_id,
+            loaded.now,
+            integers(falls),
+            integers(falls.values()),
+            references,
+            bodies,
+            [leaf_hash(body) for body in bodies],
+            integers(account for trade in trades for account, _ in _postings(trade)),
+            integers(amount for trade in trades for _, amount in _postings(trade)),
+            integers(trade.maker.id for trade in trades),
+            integers(trade.taker.id for trade in trades),
+            [trade.taker.side for trade in trades],
+            integers(trade.price for trade in trades),
+            integers(trade.quantity for trade in trades),
+            integers(rises),
+            integers(rises.values()),
+            integers(order.id for order in changed),
+            [order.status for order in changed],
+            integers(order.filled_quantity for order in changed),
+            integers(order.filled_value for order in changed),
+            integers(order.held for order in changed),
+            _optional_integers(order.priority for order in changed),
+            [order.reason for order in changed],
+            integers(working.id for working, _ in new),
+            integers(working.owner for working, _ in new),
+            integers(working.account for working, _ in new),
+            integers(working.receiving_account for working, _ in new),
+            [working.side for working, _ in new],
+            integers(working.limit_price for working, _ in new),
+            integers(order.quantity for _, order in new),
+            [order.time_in_force for _, order in new],
+            [order.client_order_id for _, order in new],
+            [working.status for working, _ in new],
+            integers(working.filled_quantity for working, _ in new),
+            integers(working.filled_value for working, _ in new),
+            integers(working.held for working, _ in new),
+            _optional_integers(working.priority for working, _ in new),
+            [working.reason for working, _ in new],
+            str(outcome.last_priority),
+            str(last_trade),
+            None if last_price is None else str(last_price),
+            str(loaded.last_event + 1),
+            _payload(loaded, outcome) if said else None,
+        ],
+        prepare=True,
+    )
+
+
+def event_payload(
+    *, trades: Sequence[Sequence[object]], levels: Iterable[tuple[tuple[str, int], Sequence[int]]], now: datetime
+) -> str:
+    """An event in JSON: trades as [number, price, quantity, taker's side], levels as [side, price, change of
+    quantity, change of orders]. No names, no ids of orders."""
+    changes = [[side, price, quantity, orders] for (side, price), (quantity, orders) in levels if quantity or orders]
+    content = {"at": now.isoformat(), "trades": trades, "levels": changes}
+    return json.dumps(content, separators=(",", ":"))
+
+
+def _copy_orders(cursor: psycopg.Cursor[Any], loaded: Loaded, new: Sequence[tuple[Working, NewOrder]]) -> None:
+    with cursor.copy(
+        "COPY market_order (id, instrument_id, wallet_id, account_id, receiving_account_id, side, limit_price,"
+        " quantity, time_in_force, client_order_id, status, filled_quantity, filled_value, held, priority, reason, placed_at,"
+        " done_at) FROM STDIN (FORMAT BINARY)"
+    ) as copy:
+        copy.set_types(
+            [
+                "int8", "int8", "int8", "int8", "int8", "text", "int8", "int8", "text", "text", "text", "int8", "int8",
+                "int8", "int8", "text", "timestamptz", "timestamptz",
+            ]
+        )  # fmt: skip
+        for working, order in new:
+            copy.write_row(
+                (
+                    working.id, loaded.instrument_id, working.owner, working.account, working.receiving_account,
+                    working.side, working.limit_price, order.quantity, order.time_in_force, order.client_order_id,
+                    working.status, working.filled_quantity, working.filled_value, working.held,
+                    working.priority or None, working.reason, loaded.now,
+                    None if working.status == "OPEN" else loaded.now,
+                )
+            )  # fmt: skip
+
+
+def _copy_trades(
+    cursor: psycopg.Cursor[Any],
+    loaded: Loaded,
+    falls: dict[int, int],
+    trades: Sequence[BatchTrade],
+    references: Sequence[str],
+    bodies: Sequence[bytes],
+) -> None:
+    """Falls of held, then entries, postings and trades."""
+    cursor.execute(
+        "SELECT ARRAY(SELECT nextval('ledger_entry_id_seq') FROM generate_series(1, %s::integer)),"
+        " ledger_change_held(%s::bigint[], %s::bigint[])",
+        [str(len(trades)), integers(falls), integers(falls.values())],
+        prepare=True,
+        binary=True,
+    )
+    row = cursor.fetchone()
+    assert row is not None
+    ids: list[int] = row[0]
+    with cursor.copy(
+        "COPY ledger_entry (id, kind, transfer_kind, reference, body, leaf_hash, recorded_at)"
+        " FROM STDIN (FORMAT BINARY)"
+    ) as copy:
+        copy.set_types(["int8", "text", "text", "text", "bytea", "bytea", "timestamptz"])
+        for id_, reference, body in zip(ids, references, bodies, strict=True):
+            copy.write_row((id_, "TRANSFER", "TRADE", reference, body, leaf_hash(body), loaded.now))
+    with cursor.copy("COPY ledger_posting (transfer_id, account_id, amount) FROM STDIN (FORMAT BINARY)") as copy:
+        copy.set_types(["int8", "int8", "int8"])
+        for id_, trade in zip(ids, trades, strict=True):
+            for account, amount in _postings(trade):
+                copy.write_row((id_, account, amount))
+    with cursor.copy(
+        "COPY market_trade (instrument_id, number, maker_id, taker_id, taker_side, price, quantity, transfer_id,"
+        " traded_at) FROM STDIN (FORMAT BINARY)"
+    ) as copy:
+        copy.set_types(["int8", "int8", "int8", "int8", "text", "int8", "int8", "int8", "timestamptz"])
+        for number, (id_, trade) in enumerate(zip(ids, trades, strict=True), loaded.last_trade + 1):
+            copy.write_row(
+                (
+                    loaded.instrument_id, number, trade.maker.id, trade.taker.id, trade.taker.side, trade.price,
+                    trade.quantity, id_, loaded.now,
+                )
+            )  # fmt: skip
+
+
+def _postings(trade: BatchTrade) -> tuple[tuple[int, int], ...]:
+    """The four sides of a trade: credits from buyer to seller, GPU-seconds from seller to buyer."""
+    cost, seconds = trade.price * trade.quantity, GPU_SECONDS_PER_LOT * trade.quantity
+    buyer, seller = trade.buyer, trade.seller
+    return (
+        (buyer.account, -cost),
+        (seller.receiving_account, cost),
+        (seller.account, -seconds),
+        (buyer.receiving_account, seconds),
+    )
+
+
+def _body(loaded: Loaded, trade: BatchTrade, reference: str) -> bytes:
+    (_, paid), (_, got), (_, given), (_, taken) = _postings(trade)
+    buyer, seller = trade.buyer.wallet_tag, trade.seller.wallet_tag
+    sides = (
+        (buyer, loaded.price_tag, paid),
+        (seller, loaded.price_tag, got),
+        (seller, loaded.base_tag, given),
+        (buyer, loaded.base_tag, taken),
+    )
+    return transfer_body(kind="TRADE", reference=reference, recorded_at=loaded.now, postings=sides)
+
+
+def _payload(loaded: Loaded, outcome: Outcome) -> str:
+    trades = [
+        [number, trade.price, trade.quantity, trade.taker.side]
+        for number, trade in enumerate(outcome.trades, loaded.last_trade + 1)
+    ]
+    return event_payload(trades=trades, levels=outcome.levels.items(), now=loaded.now)
+
+
+def _optional_integers(values: Iterable[int]) -> str:
+    """Zero means none: an order that never entered the book has no priority."""
+    return "{" + ",".join(str(value) if value else "NULL" for value in values) + "}"
