@@ -19,6 +19,8 @@ from tests.people.mail import smtp_server
 pytestmark = pytest.mark.django_db(transaction=True)
 FORM = {"name": "Ada Byron", "email": "Ada@uni.example", "password1": PASSWORD, "password2": PASSWORD}
 
+ADA = {"name": "Ada Byron", "email": "ada@uni.example", "email_verified": True}
+
 
 @pytest.fixture(autouse=True)
 def _lands_on_the_front_page(settings):
@@ -237,9 +239,7 @@ def walk_in(base: str, sub: str, email: str) -> httpx.Client:
 
 
 def test_a_university_account_lets_in_and_is_known_by_its_sub(university, live_server):
-    put = httpx.put(
-        f"{university}/users/u-42", json={"name": "Ada Byron", "email": "ada@uni.example", "email_verified": True}
-    )
+    put = httpx.put(f"{university}/users/u-42", json=ADA)
     assert put.status_code < 300
 
     walk_in(live_server.url, "u-42", "ada@uni.example")
@@ -248,9 +248,7 @@ def test_a_university_account_lets_in_and_is_known_by_its_sub(university, live_s
     assert ada.wallet is not None
     assert ada.socialaccount_set.get().uid == "u-42"
 
-    httpx.put(
-        f"{university}/users/u-42", json={"name": "Ada King", "email": "king@uni.example", "email_verified": True}
-    )
+    httpx.put(f"{university}/users/u-42", json=ADA | {"email": "king@uni.example"})
     again = walk_in(live_server.url, "u-42", "king@uni.example")
     assert again.get("/accounts/profile/").status_code == 200
     assert User.objects.count() == 1
