@@ -8,6 +8,7 @@ urlpatterns = [
     path("", include("portal.reports.urls")),
     path("", include("portal.people.urls")),
     path("", include("portal.institutes.urls")),
+    path("", include("portal.wallets.urls")),
     path("accounts/", include("allauth.urls")),
     path("i18n/", include("django.conf.urls.i18n")),
 ]
