@@ -93,8 +93,9 @@ def _compare_jobs(differences: Differences, *, site: Site, now: datetime) -> Non
             for job in jobs:
                 site.engine.cancel(job.job_id)
         elif len(jobs) > 1:
-            jobs.sort(key=lambda job: job.job_id != redemption.job_id)
-            differences.duplicate_jobs += cancel_duplicates(jobs, engine=site.engine)
+            own = [job for job in jobs if job.job_id == redemption.job_id]
+            others = [job for job in jobs if job.job_id != redemption.job_id]
+            differences.duplicate_jobs += cancel_duplicates(own + others, engine=site.engine)
     for redemption in Redemption.objects.with_job().filter(submitted_at__lt=now - SEEN_WITHIN).order_by("id"):
         if redemption.slurm_name in by_name:
             continue

@@ -92,7 +92,7 @@ def _job_class() -> Any:
     # A configuration of our own, so that no file of dask-jobqueue's on this machine adds a line.
     dask.config.set({"jobqueue.hourglass": dict.fromkeys(_JOBQUEUE_SETTINGS)})
 
-    class PortalJob(SLURMJob):  # type: ignore[misc]
+    class PortalJob(SLURMJob):
         def __init__(self, command: str, **keywords: object) -> None:
             super().__init__(**keywords)
             self._command_template = command

@@ -75,7 +75,7 @@ class Runner:
                 self.write(reason="Resources")
                 fcntl.flock(queue, fcntl.LOCK_EX)
             while True:
-                numbers = []
+                numbers: list[int] = []
                 for number in range(self.slots):
                     slot = os.open(self.slots_directory / f"gpu-{number}.lock", os.O_RDWR | os.O_CREAT, 0o600)
                     if len(numbers) < self.gpus and taken(slot):
