@@ -19,21 +19,14 @@ ROW_REVERSE = "DROP TYPE market_row;"
 # Each statement of a volatile function sees what was committed before it began: so the lock comes first, then the
 # reads (clearing.md, pitfall 2). The settings keep a plan made on an empty table from sorting a full one.
 ENTER = """
-CREATE FUNCTION market_open_accounts(p_wallets bigint[], p_asset bigint, p_price_asset bigint) RETURNS void
-LANGUAGE plpgsql AS $$
+CREATE FUNCTION market_account(p_wallet bigint, p_asset bigint) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+    found bigint;
 BEGIN
-    IF EXISTS (
-        SELECT 1 FROM unnest(p_wallets) w (id)
-        WHERE NOT EXISTS (SELECT 1 FROM ledger_account a WHERE a.wallet_id = w.id AND a.asset_id = p_asset)
-           OR NOT EXISTS (SELECT 1 FROM ledger_account a WHERE a.wallet_id = w.id AND a.asset_id = p_price_asset)
-    ) THEN
-        INSERT INTO ledger_account (wallet_id, asset_id, balance, held, may_go_negative)
-        SELECT w.id, s.id, 0, 0, false
-        FROM (SELECT DISTINCT unnest(p_wallets)) w (id), (VALUES (p_asset), (p_price_asset)) s (id)
-        WHERE NOT EXISTS (SELECT 1 FROM ledger_account a WHERE a.wallet_id = w.id AND a.asset_id = s.id)
-        ORDER BY 1, 2
-        ON CONFLICT DO NOTHING;
-    END IF;
+    INSERT INTO ledger_account (wallet_id, asset_id, balance, held, may_go_negative)
+    VALUES (p_wallet, p_asset, 0, 0, false) ON CONFLICT DO NOTHING;
+    SELECT id INTO STRICT found FROM ledger_account WHERE wallet_id = p_wallet AND asset_id = p_asset;
+    RETURN found;
 END $$;
 
 CREATE FUNCTION market_enter(
@@ -41,7 +34,8 @@ CREATE FUNCTION market_enter(
     p_wallets bigint[], p_sides text[], p_prices bigint[], p_quantities bigint[], p_tifs text[], p_clients text[],
     p_buys bigint, p_highest_buy bigint, p_sells bigint, p_lowest_sell bigint
 ) RETURNS SETOF market_row LANGUAGE plpgsql
-SET enable_seqscan = off SET enable_sort = off SET enable_bitmapscan = off SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off SET enable_sort = off SET enable_bitmapscan = off SET enable_hashjoin = off
+SET enable_mergejoin = off SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
     i market_instrument%ROWTYPE;
@@ -50,6 +44,7 @@ DECLARE
     r market_row;
     accounts bigint[] := '{}';
     moment timestamptz;
+    bought boolean;
 BEGIN
     IF p_block THEN
         SELECT * INTO STRICT i FROM market_instrument WHERE id = p_instrument FOR NO KEY UPDATE;
@@ -58,7 +53,10 @@ BEGIN
         IF NOT FOUND THEN
             -- Another process is clearing: into the inbox, for it or for us once we have the lock.
             SELECT * INTO STRICT i FROM market_instrument WHERE id = p_instrument;
-            PERFORM market_open_accounts(p_wallets, i.asset_id, i.price_asset_id);
+            PERFORM market_account(w.id, a.id)
+            FROM (SELECT DISTINCT unnest(p_wallets)) w (id), (VALUES (i.asset_id), (i.price_asset_id)) a (id)
+            WHERE NOT EXISTS (SELECT 1 FROM ledger_account k WHERE k.wallet_id = w.id AND k.asset_id = a.id)
+            ORDER BY w.id, a.id;
             INSERT INTO market_order (
                 instrument_id, wallet_id, account_id, receiving_account_id, side, limit_price, quantity,
                 filled_quantity, filled_value, time_in_force, status, held, client_order_id, reason, placed_at
@@ -110,7 +108,6 @@ BEGIN
 
     -- The caller's own: their accounts and what their wallets may do; those asked for before are answered as they are.
     IF cardinality(p_wallets) > 0 THEN
-        PERFORM market_open_accounts(p_wallets, i.asset_id, i.price_asset_id);
         FOR r IN
             SELECT CASE WHEN known.id IS NULL THEN 4 ELSE 5 END::smallint,
                 coalesce(known.id, nextval('market_order_id_seq')), w.id, o.place, 0, pays.id, receives.id,
@@ -118,12 +115,17 @@ BEGIN
                 0, NULL, uuid_send(w.public_id)
             FROM unnest(p_wallets, p_sides, p_clients) WITH ORDINALITY AS o (wallet, side, client, place)
             JOIN ledger_wallet w ON w.id = o.wallet
-            JOIN ledger_account pays ON pays.wallet_id = o.wallet
+            LEFT JOIN ledger_account pays ON pays.wallet_id = o.wallet
                 AND pays.asset_id = CASE o.side WHEN 'BUY' THEN i.price_asset_id ELSE i.asset_id END
-            JOIN ledger_account receives ON receives.wallet_id = o.wallet
+            LEFT JOIN ledger_account receives ON receives.wallet_id = o.wallet
                 AND receives.asset_id = CASE o.side WHEN 'BUY' THEN i.asset_id ELSE i.price_asset_id END
             LEFT JOIN market_order known ON known.wallet_id = o.wallet AND known.client_order_id = o.client
         LOOP
+            IF r.account IS NULL OR r.receiving IS NULL THEN
+                bought := p_sides[r.price] = 'BUY';
+                r.account := market_account(r.wallet, CASE WHEN bought THEN i.price_asset_id ELSE i.asset_id END);
+                r.receiving := market_account(r.wallet, CASE WHEN bought THEN i.asset_id ELSE i.price_asset_id END);
+            END IF;
             RETURN NEXT r;
             accounts := accounts || r.account || r.receiving;
         END LOOP;
@@ -176,7 +178,7 @@ BEGIN
         FROM ledger_lock_accounts(accounts) a;
 END $$;
 """
-ENTER_REVERSE = "DROP FUNCTION market_enter; DROP FUNCTION market_open_accounts;"
+ENTER_REVERSE = "DROP FUNCTION market_enter; DROP FUNCTION market_account;"
 
 # New orders are written once, as they end up; those in the book and in the inbox are changed.
 # Falls of held, then postings, then rises: that always passes the accounts' checks when the end state does
