@@ -11,7 +11,7 @@ from ledger.assets import credits as credit_asset
 from ledger.assets import define_pool_series
 from ledger.models import SECONDS_PER_GPU_HOUR, UNITS_PER_CREDIT, Asset, Wallet
 from ledger.transfers import grant, issue
-from market.clearing import NewOrder
+from market.answers import NewOrder
 from market.instruments import open_instrument
 from market.models import LOTS_PER_GPU_HOUR, Instrument
 from market.orders import place_orders

@@ -41,7 +41,7 @@ def balances(wallet: Wallet) -> QuerySet[Account]:
 
 def held_for(wallet: Wallet) -> list[HeldFor]:
     """Every open order and hold of the wallet."""
-    orders = Order.objects.in_book().filter(wallet=wallet).select_related("account__asset", "instrument")  # type: ignore[attr-defined]
+    orders = Order.objects.in_book().filter(wallet=wallet).select_related("account__asset", "instrument")
     holds = Hold.objects.filter(account__wallet=wallet, status=Hold.Status.OPEN).select_related("account__asset")
     jobs = {r.hold_id: r for r in Redemption.objects.filter(hold__in=[hold.id for hold in holds])}
     rows = [

@@ -1,6 +1,10 @@
 """The ledger explorer: entries as the log has them, receipts, and the log's files. Public: it carries no names."""
 
+from collections.abc import Sequence
+from typing import overload
+
 from django.core.paginator import Paginator
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils.http import http_date
@@ -26,7 +30,7 @@ def explorer(request: HttpRequest) -> HttpResponse:
     if not number.isascii() or not number.isdigit() or len(number) > 9:
         raise Http404("No such page.")
     # The log's size counts its leaves: no count(*) over a table that only grows.
-    page = Paginator(_Counted(leaves, checkpoint.size if checkpoint else 0), PAGE).get_page(number)
+    page = Paginator(_Leaves(leaves, checkpoint.size if checkpoint else 0), PAGE).get_page(number)
     context = {
         "page": page,
         "checkpoint": checkpoint,
@@ -121,17 +125,21 @@ def log_tile(request: HttpRequest, level: str, path: str) -> HttpResponse:
     return response
 
 
-class _Counted:
-    """A queryset whose length is known."""
+class _Leaves(Sequence[Leaf]):
+    """Leaves whose number is known without counting them."""
 
-    def __init__(self, rows: object, count: int) -> None:
+    def __init__(self, rows: QuerySet[Leaf], count: int) -> None:
         self._rows, self._count = rows, count
 
     def __len__(self) -> int:
         return self._count
 
-    def __getitem__(self, part: slice) -> object:
-        return self._rows[part]  # type: ignore[index]
+    @overload
+    def __getitem__(self, part: int) -> Leaf: ...
+    @overload
+    def __getitem__(self, part: slice) -> list[Leaf]: ...
+    def __getitem__(self, part: int | slice) -> Leaf | list[Leaf]:
+        return self._rows[part] if isinstance(part, int) else list(self._rows[part])
 
 
 def _level(text: str) -> int:
