@@ -13,6 +13,7 @@ from pathlib import Path
 
 STOP_SECONDS = 6
 RESTART_SECONDS = 2
+LONGEST_RESTART_SECONDS = 60
 
 
 @dataclass
@@ -25,6 +26,7 @@ class Child:
     environment: Mapping[str, str] = field(default_factory=dict)
     process: "subprocess.Popen[bytes] | None" = None
     started_at: float = 0.0
+    restart_seconds: float = RESTART_SECONDS
 
     def start(self) -> None:
         with self.log.open("ab") as log:
@@ -56,10 +58,11 @@ class Supervisor:
         self._children.append(child)
 
     def restart_ended(self) -> None:
-        """Start again what has ended, not faster than every two seconds."""
+        """Start again what has ended, each time after twice as long, at most a minute."""
         for child in self._children:
-            if child.has_ended() and time.monotonic() - child.started_at > RESTART_SECONDS:
+            if child.has_ended() and time.monotonic() - child.started_at > child.restart_seconds:
                 self._say(f"{child.name} ended; starting it again (see {child.log}).")
+                child.restart_seconds = min(2 * child.restart_seconds, LONGEST_RESTART_SECONDS)
                 child.start()
 
     def stop(self) -> None:
