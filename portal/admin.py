@@ -4,4 +4,4 @@ from django.contrib.admin.apps import AdminConfig
 
 
 class HourglassAdminConfig(AdminConfig):
-    default_site = "unfold.sites.UnfoldAdminSite"
+    default_site = "portal.people.admin_base.HourglassAdminSite"

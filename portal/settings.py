@@ -11,6 +11,8 @@ from django.core.exceptions import ImproperlyConfigured
 from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy as _
 
+from portal.unfold import UNFOLD as UNFOLD
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
 
@@ -44,7 +46,7 @@ if PRODUCTION:
 
 INSTALLED_APPS = [
     "portal.people",  # before allauth and admin: its templates and user model win
-    "unfold",
+    "unfold.apps.BasicAppConfig",  # its default would put its own admin site in place of ours
     "unfold.contrib.filters",
     "unfold.contrib.import_export",
     "import_export",
@@ -262,7 +264,6 @@ CONTENT_SECURITY_POLICY = {
     },
 }
 
-UNFOLD: dict[str, Any] = {"SITE_TITLE": "Hourglass", "SITE_HEADER": "Hourglass", "SITE_URL": "/"}
 IMPORT_EXPORT_TMP_STORAGE_CLASS = "import_export.tmp_storages.CacheStorage"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_500_000
 

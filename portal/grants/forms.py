@@ -1,0 +1,126 @@
+"""Issuing, granting and uploading, drawn with Unfold's widgets."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from django import forms
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+from unfold.widgets import UnfoldAdminFileFieldWidget, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+
+from ledger.models import Asset, Wallet
+from portal.grants.parsing import LARGEST_FILE
+from portal.grants.uploads import units_of
+from portal.people.access import Person, departments_administered, wallets_governed
+
+
+class WalletField(forms.ModelChoiceField):
+    def label_from_instance(self, obj: Any) -> str:
+        owner = getattr(obj, "owner", None)
+        return f"{obj.name} ({owner.email if owner else obj.get_kind_display()})"
+
+
+def department_wallets(user: Person) -> Any:
+    return Wallet.objects.filter(id__in=departments_administered(user).values("wallet")).order_by("name", "id")
+
+
+class AmountForm(forms.Form):
+    """An amount of an asset; `key` makes a second press of the button answer what the first did."""
+
+    asset = forms.ModelChoiceField(
+        label=_("Series"), queryset=Asset.objects.none(), widget=UnfoldAdminSelectWidget(), empty_label=None
+    )
+    amount = forms.DecimalField(
+        label=_("Amount"),
+        min_value=Decimal("0.01"),
+        max_value=Decimal(999_999_999),
+        decimal_places=2,
+        help_text=_("In GPU-hours, or in credits where the series is CREDITS."),
+        widget=UnfoldAdminTextInputWidget(attrs={"inputmode": "decimal"}),
+    )
+    key = forms.UUIDField(widget=forms.HiddenInput())
+
+    def __init__(self, *args: Any, user: Person, now: datetime, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.user = user
+        self.fields["key"].initial = uuid.uuid4()
+        usable = Asset.objects.filter(Q(expires_at__gt=now) | Q(kind=Asset.Kind.CREDITS)).order_by("-kind", "code")
+        self.fields["asset"].queryset = usable  # type: ignore[attr-defined]
+
+    def units(self) -> int:
+        return units_of(self.cleaned_data["amount"], self.cleaned_data["asset"])
+
+
+class IssueForm(AmountForm):
+    wallet = WalletField(
+        label=_("Into the wallet of"),
+        queryset=Wallet.objects.none(),
+        widget=UnfoldAdminSelectWidget(),
+        empty_label=None,
+    )
+    field_order = ["wallet", "asset", "amount", "key"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["wallet"].queryset = department_wallets(self.user)  # type: ignore[attr-defined]
+
+
+class GrantForm(AmountForm):
+    wallet = WalletField(
+        label=_("From"), queryset=Wallet.objects.none(), widget=UnfoldAdminSelectWidget(), empty_label=None
+    )
+    to_wallet = WalletField(
+        label=_("To"),
+        queryset=Wallet.objects.none(),
+        widget=UnfoldAdminSelectWidget(),
+        help_text=_("People, institutes and cohorts of your departments."),
+    )
+    field_order = ["wallet", "to_wallet", "asset", "amount", "key"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        own = department_wallets(self.user)
+        others = wallets_governed(self.user).select_related("owner").order_by("kind", "name", "id")
+        self.fields["wallet"].queryset = own  # type: ignore[attr-defined]
+        self.fields["to_wallet"].queryset = others  # type: ignore[attr-defined]
+
+    def clean(self) -> dict[str, Any]:
+        data = self.cleaned_data
+        if data.get("wallet") and data.get("wallet") == data.get("to_wallet"):
+            self.add_error("to_wallet", _("A grant needs two different wallets."))
+        return data
+
+
+class UploadForm(forms.Form):
+    wallet = WalletField(
+        label=_("From"), queryset=Wallet.objects.none(), widget=UnfoldAdminSelectWidget(), empty_label=None
+    )
+    file = forms.FileField(
+        label=_("CSV file"),
+        max_length=200,
+        widget=UnfoldAdminFileFieldWidget(attrs={"accept": ".csv,text/csv"}),
+        help_text=_("UTF-8, with the columns email, series and amount; a first line that names them."),
+    )
+
+    def __init__(self, *args: Any, user: Person, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["wallet"].queryset = department_wallets(user)  # type: ignore[attr-defined]
+
+    def clean_file(self) -> Any:
+        file = self.cleaned_data["file"]
+        if file.size > LARGEST_FILE:
+            raise forms.ValidationError(_("The file is larger than a megabyte."))
+        return file
+
+
+class ReasonForm(forms.Form):
+    reason = forms.CharField(
+        label=_("Why"),
+        max_length=200,
+        widget=UnfoldAdminTextInputWidget(),
+        help_text=_("Shown to those it concerns; it is not written to the ledger."),
+    )
