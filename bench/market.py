@@ -9,7 +9,7 @@ import os
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from statistics import median
 from typing import Any
 
@@ -37,8 +37,6 @@ def measure(*, rounds: int, seconds: float) -> list[Row]:
             "ours, 1 caller": lambda seed: _threads(ours, seed, 1, seconds),
             "ours, 8 callers": lambda seed: _threads(ours, seed, 8, seconds),
             "ours, 32 callers": lambda seed: _threads(ours, seed, 32, seconds),
-            RAW: lambda _: _raw(seconds),
-            QUIET: lambda seed: _quiet(ours, seed, seconds),
             ORM: lambda seed: _orm(plain, seed, seconds),
         }
         seeds = itertools.count(100, 100)
@@ -46,6 +44,10 @@ def measure(*, rounds: int, seconds: float) -> list[Row]:
             for name, point in points.items():
                 figures[name].append(point(next(seeds)))
                 say(f"  round {number + 1}: {name}: {figures[name][-1]:,.0f} /s")
+            raw, quiet = _quiet(ours, next(seeds), seconds)
+            figures[RAW].append(raw)
+            figures[QUIET].append(quiet)
+            say(f"  round {number + 1}: {QUIET}: {quiet:,.0f} /s; {RAW}: {raw:,.0f} /s")
     medians = {name: median(values) for name, values in figures.items()}
     rows = [row(name, value, to=PGBENCH, reference=medians[PGBENCH]) for name, value in medians.items()]
     rows.append(row(BATCH, medians[BATCH], to=ORM, reference=medians[ORM]))
@@ -100,47 +102,37 @@ def _threads(world: Any, seed: int, callers: int, seconds: float) -> float:
     return done / spent
 
 
-def _quiet(world: Any, seed: int, seconds: float) -> float:
-    """One over the median time of one order, with nobody else about."""
+def _quiet(world: Any, seed: int, seconds: float) -> tuple[float, float]:
+    """One over the median time of a raw insert and commit, and of one order; turn by turn, so that both meet the same
+    machine."""
+    import psycopg
+
     from market.orders import place_orders
 
     flow = world.flow(seed)
-    return 1 / _median_time(lambda order: place_orders([order]), flow.order, seconds)
-
-
-def _raw(seconds: float) -> float:
-    """One over the median time of inserting a row like an order's and committing it."""
-    import psycopg
-
-    with psycopg.connect(os.environ["DATABASE_URL"].replace("postgres://", "postgresql://")) as connection:
-        superuser = os.environ["DATABASE_URL"].replace("hourglass@", "postgres@")
-        with psycopg.connect(superuser, autocommit=True) as owner:
-            owner.execute(
-                "CREATE TABLE IF NOT EXISTS raw (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, wallet bigint,"
-                " side text, price bigint, quantity bigint, client text)"
-            )
-            owner.execute("GRANT ALL ON raw TO hourglass_app")
-
-        def insert(values: Sequence[object]) -> None:
+    superuser = os.environ["DATABASE_URL"].replace("hourglass@", "postgres@")
+    raw_times, quiet_times = [], []
+    with psycopg.connect(superuser) as connection:
+        connection.execute(
+            "CREATE TABLE IF NOT EXISTS raw (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, wallet bigint,"
+            " side text, price bigint, quantity bigint, client text)"
+        )
+        connection.commit()
+        end = time.perf_counter() + seconds
+        while time.perf_counter() < end:
+            order = flow.order()
+            start = time.perf_counter()
             connection.execute(
                 "INSERT INTO raw (wallet, side, price, quantity, client) VALUES (%s, %s, %s, %s, %s)",
-                values,
+                [order.wallet_id, order.side, order.limit_price, order.quantity, order.client_order_id],
                 prepare=True,
             )
             connection.commit()
-
-        return 1 / _median_time(insert, lambda: (7, "BUY", 10_000, 5, "flow-1"), seconds)
-
-
-def _median_time(act: Callable[[Any], object], make: Callable[[], Any], seconds: float) -> float:
-    times = []
-    end = time.perf_counter() + seconds
-    while time.perf_counter() < end:
-        made = make()
-        start = time.perf_counter()
-        act(made)
-        times.append(time.perf_counter() - start)
-    return median(times)
+            middle = time.perf_counter()
+            place_orders([order])
+            quiet_times.append(time.perf_counter() - middle)
+            raw_times.append(middle - start)
+    return 1 / median(raw_times), 1 / median(quiet_times)
 
 
 def _orm(world: Any, seed: int, seconds: float) -> float:

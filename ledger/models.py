@@ -93,11 +93,12 @@ class Account(models.Model):
     """One wallet's balance of one asset, in the asset's smallest unit (GPU-seconds, or 1/10,000 credit).
 
     The application's role cannot write `balance` or `held`: postings and the hold functions of
-    the ledger's migrations do.
+    the ledger's migrations do. Its two keys are checked when it is opened, by a trigger: wallets and assets are never
+    deleted, and a foreign key would be checked anew whenever a clearing changes an account twice.
     """
 
-    wallet = models.ForeignKey(Wallet, on_delete=models.PROTECT, related_name="accounts")
-    asset = models.ForeignKey(Asset, on_delete=models.PROTECT, related_name="accounts")
+    wallet = models.ForeignKey(Wallet, on_delete=models.PROTECT, related_name="accounts", db_constraint=False)
+    asset = models.ForeignKey(Asset, on_delete=models.PROTECT, related_name="accounts", db_constraint=False)
     balance = models.BigIntegerField(default=0)
     held = models.BigIntegerField(default=0)
     may_go_negative = models.BooleanField(default=False)  # true of the issuer's only

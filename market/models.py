@@ -153,6 +153,9 @@ class Order(models.Model):
 class Trade(models.Model):
     """A fill made permanent, with the transfer that settled it. Never changed, never deleted."""
 
+    transfer = models.OneToOneField(
+        Transfer, on_delete=models.PROTECT, primary_key=True, related_name="trade", db_constraint=False
+    )
     instrument = models.ForeignKey(
         Instrument, on_delete=models.PROTECT, related_name="trades", db_constraint=False, db_index=False
     )
@@ -167,9 +170,6 @@ class Trade(models.Model):
     taker_side = models.CharField(max_length=4, choices=Order.Side.choices)
     price = models.BigIntegerField()
     quantity = models.BigIntegerField()
-    transfer = models.ForeignKey(
-        Transfer, on_delete=models.PROTECT, related_name="trades", db_constraint=False, db_index=False
-    )
     traded_at = models.DateTimeField()
 
     class Meta:
@@ -180,7 +180,6 @@ class Trade(models.Model):
         indexes = [
             models.Index(name="trade_by_maker", fields=["maker"]),
             models.Index(name="trade_by_taker", fields=["taker"]),
-            models.Index(name="trade_by_transfer", fields=["transfer"]),
         ]
 
     def __str__(self) -> str:

@@ -14,6 +14,8 @@ from market.models import HIGHEST_PRICE, LARGEST_QUANTITY, Instrument, MarketEve
 from market.settling import event_payload
 
 _TRIES = 3
+_SIDES = frozenset(Order.Side.values)
+_TIMES_IN_FORCE = frozenset(Order.TimeInForce.values)
 
 
 def place_order(
@@ -56,9 +58,9 @@ def place_orders(orders: Sequence[NewOrder]) -> list[Answer]:
 
 def check_order(order: NewOrder) -> None:
     """What can be said of an order without looking at anything else."""
-    if order.side not in Order.Side.values:
+    if order.side not in _SIDES:
         raise BadOrder("The side must be BUY or SELL.", field="side")
-    if order.time_in_force not in Order.TimeInForce.values:
+    if order.time_in_force not in _TIMES_IN_FORCE:
         raise BadOrder("The time in force must be GTC or IOC.", field="time_in_force")
     if isinstance(order.limit_price, bool) or not 0 < order.limit_price <= HIGHEST_PRICE:
         raise BadOrder("The limit price must be above zero and of a size that makes sense.", field="limit_price")

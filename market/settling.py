@@ -16,11 +16,11 @@ from market.loading import Loaded, integers
 COPY_FROM = 50
 
 _WRITE = f"SELECT market_write(%s::bigint, %s::timestamptz, {', '.join(['%s::{}'] * 41)})".format(
-    *["bigint[]"] * 2,  # falls of held
+    *["bigint[]"] * 2,  # changes of held before the postings
     *["text[]", "bytea[]", "bytea[]"],  # entries
     *["bigint[]"] * 2,  # postings
     *["bigint[]", "bigint[]", "text[]", "bigint[]", "bigint[]"],  # trades
-    *["bigint[]"] * 2,  # rises of held
+    *["bigint[]"] * 2,  # and after
     *["bigint[]", "text[]", "bigint[]", "bigint[]", "bigint[]", "bigint[]", "text[]"],  # changed orders
     *["bigint[]", "bigint[]", "bigint[]", "bigint[]", "text[]", "bigint[]", "bigint[]", "text[]", "text[]"],  # new
     *["text[]", "bigint[]", "bigint[]", "bigint[]", "bigint[]", "text[]"],  # and how they ended up
@@ -32,8 +32,9 @@ def write(
     cursor: psycopg.Cursor[Any], loaded: Loaded, outcome: Outcome, new: Sequence[tuple[Working, NewOrder]]
 ) -> None:
     """`new` are the orders that are not in the database yet."""
-    falls = {account: change for account, change in outcome.held.items() if change < 0}
-    rises = {account: change for account, change in outcome.held.items() if change > 0}
+    # What is available already may be held before the postings, with the before; only the rest must come after them.
+    before = {id_: change for id_, change in outcome.held.items() if change and change <= loaded.available[id_]}
+    after = {id_: change for id_, change in outcome.held.items() if change > loaded.available[id_]}
     ours = {working.id for working, _ in new}
     changed = [order for id_, order in outcome.changed.items() if id_ not in ours]
     trades = outcome.trades
@@ -45,16 +46,16 @@ def write(
         _copy_orders(cursor, loaded, new)
         new = []
     if len(trades) >= COPY_FROM:
-        _copy_trades(cursor, loaded, falls, trades, references, bodies)
-        falls, trades, references, bodies = {}, [], [], []
+        _copy_trades(cursor, loaded, before, trades, references, bodies)
+        before, trades, references, bodies = {}, [], [], []
     said = bool(outcome.levels or outcome.trades)
     cursor.execute(
         _WRITE,
         [
             loaded.instrument_id,
             loaded.now,
-            integers(falls),
-            integers(falls.values()),
+            integers(before),
+            integers(before.values()),
             references,
             bodies,
             [leaf_hash(body) for body in bodies],
@@ -65,8 +66,8 @@ def write(
             [trade.taker.side for trade in trades],
             integers(trade.price for trade in trades),
             integers(trade.quantity for trade in trades),
-            integers(rises),
-            integers(rises.values()),
+            integers(after),
+            integers(after.values()),
             integers(order.id for order in changed),
             [order.status for order in changed],
             integers(order.filled_quantity for order in changed),
@@ -112,7 +113,8 @@ def event_payload(
 def _copy_orders(cursor: psycopg.Cursor[Any], loaded: Loaded, new: Sequence[tuple[Working, NewOrder]]) -> None:
     with cursor.copy(
         "COPY market_order (id, instrument_id, wallet_id, account_id, receiving_account_id, side, limit_price,"
-        " quantity, time_in_force, client_order_id, status, filled_quantity, filled_value, held, priority, reason, placed_at,"
+        " quantity, time_in_force, client_order_id, status, filled_quantity, filled_value, held, priority, reason,"
+        " placed_at,"
         " done_at) FROM STDIN (FORMAT BINARY)"
     ) as copy:
         copy.set_types(
@@ -136,16 +138,16 @@ def _copy_orders(cursor: psycopg.Cursor[Any], loaded: Loaded, new: Sequence[tupl
 def _copy_trades(
     cursor: psycopg.Cursor[Any],
     loaded: Loaded,
-    falls: dict[int, int],
+    before: dict[int, int],
     trades: Sequence[BatchTrade],
     references: Sequence[str],
     bodies: Sequence[bytes],
 ) -> None:
-    """Falls of held, then entries, postings and trades."""
+    """Changes of held, then entries, postings and trades."""
     cursor.execute(
         "SELECT ARRAY(SELECT nextval('ledger_entry_id_seq') FROM generate_series(1, %s::integer)),"
         " ledger_change_held(%s::bigint[], %s::bigint[])",
-        [str(len(trades)), integers(falls), integers(falls.values())],
+        [str(len(trades)), integers(before), integers(before.values())],
         prepare=True,
         binary=True,
     )

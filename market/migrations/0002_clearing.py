@@ -96,7 +96,8 @@ BEGIN
         WHERE o.instrument_id = p_instrument AND o.status = 'WAITING' ORDER BY o.id LIMIT 2000
     LOOP
         RETURN NEXT r;
-        accounts := accounts || r.account || r.receiving;
+        accounts := array_append(accounts, r.account);
+        accounts := array_append(accounts, r.receiving);
         IF r.flags & 1 = 1 THEN
             p_buys := p_buys + r.quantity;
             p_highest_buy := greatest(p_highest_buy, r.price);
@@ -127,7 +128,8 @@ BEGIN
                 r.receiving := market_account(r.wallet, CASE WHEN bought THEN i.asset_id ELSE i.price_asset_id END);
             END IF;
             RETURN NEXT r;
-            accounts := accounts || r.account || r.receiving;
+            accounts := array_append(accounts, r.account);
+            accounts := array_append(accounts, r.receiving);
         END LOOP;
     END IF;
 
@@ -144,7 +146,8 @@ BEGIN
             ORDER BY o.limit_price, o.priority
         LOOP
             RETURN NEXT r;
-            accounts := accounts || r.account || r.receiving;
+            accounts := array_append(accounts, r.account);
+            accounts := array_append(accounts, r.receiving);
             -- One that may not sell any more is dropped, and takes nothing.
             IF r.flags & 12 = 0 THEN
                 p_buys := p_buys - r.quantity;
@@ -164,7 +167,8 @@ BEGIN
             ORDER BY o.limit_price DESC, o.priority
         LOOP
             RETURN NEXT r;
-            accounts := accounts || r.account || r.receiving;
+            accounts := array_append(accounts, r.account);
+            accounts := array_append(accounts, r.receiving);
             IF r.flags & 4 = 0 THEN
                 p_sells := p_sells - r.quantity;
                 EXIT WHEN p_sells <= 0;
@@ -181,16 +185,16 @@ END $$;
 ENTER_REVERSE = "DROP FUNCTION market_enter; DROP FUNCTION market_account;"
 
 # New orders are written once, as they end up; those in the book and in the inbox are changed.
-# Falls of held, then postings, then rises: that always passes the accounts' checks when the end state does
-# (clearing.md, pitfall 3). A large batch brings its orders and trades by COPY and calls this for the rest.
+# Falls of held and the rises that are available already, then postings, then the other rises: that always passes the
+# accounts' checks when the end state does (clearing.md, pitfall 3). A large batch brings its orders and trades by COPY and calls this for the rest.
 WRITE = """
 CREATE FUNCTION market_write(
     p_instrument bigint, p_now timestamptz,
-    p_fall_accounts bigint[], p_falls bigint[],
+    p_before_accounts bigint[], p_before bigint[],
     p_references text[], p_bodies bytea[], p_hashes bytea[],
     p_posting_accounts bigint[], p_amounts bigint[],
     p_makers bigint[], p_takers bigint[], p_taker_sides text[], p_trade_prices bigint[], p_trade_quantities bigint[],
-    p_rise_accounts bigint[], p_rises bigint[],
+    p_after_accounts bigint[], p_after bigint[],
     p_orders bigint[], p_statuses text[], p_filled bigint[], p_values bigint[], p_helds bigint[], p_priorities bigint[],
     p_reasons text[],
     p_new_ids bigint[], p_wallets bigint[], p_accounts bigint[], p_receivings bigint[], p_sides text[], p_limits bigint[],
@@ -204,8 +208,8 @@ DECLARE
     trades integer := cardinality(p_references);
     ids bigint[];
 BEGIN
-    IF cardinality(p_fall_accounts) > 0 THEN
-        PERFORM ledger_change_held(p_fall_accounts, p_falls);
+    IF cardinality(p_before_accounts) > 0 THEN
+        PERFORM ledger_change_held(p_before_accounts, p_before);
     END IF;
     IF trades > 0 THEN
         ids := ARRAY(SELECT nextval('ledger_entry_id_seq') FROM generate_series(1, trades));
@@ -222,8 +226,8 @@ BEGIN
         FROM unnest(p_makers, p_takers, p_taker_sides, p_trade_prices, p_trade_quantities) WITH ORDINALITY
             AS t (maker, taker, side, price, quantity, place);
     END IF;
-    IF cardinality(p_rise_accounts) > 0 THEN
-        PERFORM ledger_change_held(p_rise_accounts, p_rises);
+    IF cardinality(p_after_accounts) > 0 THEN
+        PERFORM ledger_change_held(p_after_accounts, p_after);
     END IF;
     IF cardinality(p_new_ids) > 0 THEN
         INSERT INTO market_order (
