@@ -13,8 +13,8 @@ TICKS_PER_CREDIT = 100
 LOTS_PER_GPU_HOUR = 100
 GPU_SECONDS_PER_LOT = 36
 # Their product, and a wallet's worth of it, stays far inside 64 bits.
-HIGHEST_PRICE = 1_000_000_000
-LARGEST_QUANTITY = 1_000_000_000
+HIGHEST_PRICE = 10_000_000
+LARGEST_QUANTITY = 100_000_000_000
 
 
 class Instrument(models.Model):

@@ -114,8 +114,7 @@ def _copy_orders(cursor: psycopg.Cursor[Any], loaded: Loaded, new: Sequence[tupl
     with cursor.copy(
         "COPY market_order (id, instrument_id, wallet_id, account_id, receiving_account_id, side, limit_price,"
         " quantity, time_in_force, client_order_id, status, filled_quantity, filled_value, held, priority, reason,"
-        " placed_at,"
-        " done_at) FROM STDIN (FORMAT BINARY)"
+        " placed_at, done_at) FROM STDIN (FORMAT BINARY)"
     ) as copy:
         copy.set_types(
             [

@@ -233,9 +233,9 @@ class Migration(migrations.Migration):
             constraint=models.CheckConstraint(
                 condition=models.Q(
                     ("limit_price__gt", 0),
-                    ("limit_price__lte", 1000000000),
+                    ("limit_price__lte", 10000000),
                     ("quantity__gt", 0),
-                    ("quantity__lte", 1000000000),
+                    ("quantity__lte", 100000000000),
                     ("filled_quantity__gte", 0),
                     ("filled_quantity__lte", models.F("quantity")),
                 ),

@@ -1,0 +1,224 @@
+"""The scenarios that exchange-core's authors state, on the real clearing, step by step."""
+
+import json
+from pathlib import Path
+
+import pytest
+from django.utils import timezone
+
+from ledger.models import Asset, Wallet
+from market.errors import OrderNotOpen
+from market.models import GPU_SECONDS_PER_LOT, Instrument, Order, Trade
+from market.orders import cancel_order
+from tests.ledger.builders import given
+from tests.market.builders import RICH, account, assert_value_is_conserved, placed, some_instrument, some_trader
+
+FOLDER = Path(__file__).resolve().parents[3] / "shared" / "data" / "order-book-scenarios"
+OPS = {"add", "cancel", "deposit"}
+# Expectations compared after each step; any other that appears makes the scenario skip with its name.
+KNOWN = {
+    "accepted", "rejected", "matched", "fills", "trades", "order_fills", "done", "state", "cancelled", "orders", "book",
+    "open_orders", "open_order_ids", "balances", "clients_total", "fees_total", "bid_orders", "ask_orders",
+}  # fmt: skip
+
+
+def reason_to_skip(scenario: dict) -> str:
+    """Why a scenario is not ours, or nothing."""
+    steps = scenario["steps"]
+    if scenario["semantics"] != "common":
+        return f"follows a rule of its engine: {scenario['why']}"
+    if foreign := {step["op"] for step in steps} - OPS:
+        return f"uses {', '.join(sorted(foreign))}, which the market does not have yet"
+    if foreign := {step["tif"] for step in steps if step["op"] == "add"} - {"GTC", "IOC"}:
+        return f"uses {', '.join(sorted(foreign))}, which the market does not have yet"
+    for symbol in scenario.get("symbols", {}).values():
+        if symbol["taker_fee"] or symbol["maker_fee"]:
+            return "charges fees, which the market does not"
+    if any(step.get("reserve_price") not in (None, step.get("price")) for step in steps):
+        return "holds at a price other than the order's limit"
+    if foreign := {name for step in steps for name in step.get("expect", {})} - KNOWN:
+        return f"expects {', '.join(sorted(foreign))}, which is not compared here"
+    return ""
+
+
+def scenarios() -> list:
+    found = []
+    for name in ("exchange_core_book.json", "exchange_core_funds.json"):
+        path = FOLDER / name
+        if not path.exists():
+            reason = "the scenarios are not beside this checkout"
+            return [pytest.param(None, id="absent", marks=pytest.mark.skip(reason=reason))]
+        for scenario in json.loads(path.read_text()):
+            reason = reason_to_skip(scenario)
+            marks = [pytest.mark.skip(reason=reason)] if reason else []
+            found.append(pytest.param(scenario, id=f"{path.stem}: {scenario['name']}", marks=marks))
+    return found
+
+
+class Walk:
+    """One scenario on a fresh book: its owners are wallets, its orders carry its ids as client order ids."""
+
+    def __init__(self, scenario: dict) -> None:
+        self.instrument: Instrument = some_instrument()
+        self.funded = any(step["op"] == "deposit" for step in scenario["steps"])
+        self.symbol = next(iter(scenario.get("symbols", {}).values()), {})
+        self.wallets: dict[str, Wallet] = {}
+        self.order_ids: dict[str, int] = {}
+        self.owners: dict[str, str] = {}
+        self.deposited: dict[tuple[str, str], int] = {}
+
+    def wallet(self, owner: str) -> Wallet:
+        if owner not in self.wallets:
+            funds = {"credits": 0, "lots": 0} if self.funded else {"credits": RICH, "lots": 10**11}
+            self.wallets[owner] = some_trader(self.instrument, owner, **funds)
+        return self.wallets[owner]
+
+    def asset(self, name: str) -> Asset | None:
+        """Base asset: our series, a unit of it a GPU-second. Quote asset: credits. Others play no part."""
+        if name == self.symbol.get("base"):
+            return self.instrument.asset
+        return self.instrument.price_asset if name == self.symbol.get("quote") else None
+
+    def units(self, name: str, amount: int) -> int:
+        """The source's amount in ours: its lot has base_scale units, its price step times lot quote_scale.
+
+        What is less than one of our units is left out.
+        """
+        base = name == self.symbol.get("base")
+        scale = self.symbol["base_scale" if base else "quote_scale"]
+        return int(amount * (GPU_SECONDS_PER_LOT if base else 1) // scale)
+
+    def step(self, step: dict) -> bool:
+        """Do it; answers whether it was accepted."""
+        if step["op"] == "deposit":
+            self.deposit(step["owner"], step["asset"], step["amount"])
+            return True
+        if step["op"] == "cancel":
+            return self.cancel(step)
+        owner = step.get("owner") or f"owner of {step['id']}"
+        # The source may use a refused order's id again; a client order id is used once.
+        tries = Order.objects.filter(client_order_id__startswith=f"{step['id']}#").count()
+        answer = placed(
+            self.instrument, self.wallet(owner), step["side"], step["quantity"], step["price"],
+            time_in_force=step["tif"], client_order_id=f"{step['id']}#{tries}",
+        )  # fmt: skip
+        self.order_ids[step["id"]], self.owners[step["id"]] = answer.order_id, owner
+        return answer.status != "REJECTED"
+
+    def deposit(self, owner: str, name: str, amount: int) -> None:
+        asset, before = self.asset(name), self.deposited.get((owner, name), 0)
+        self.deposited[owner, name] = before + amount
+        if asset is not None:
+            given(self.wallet(owner), asset, self.units(name, before + amount) - self.units(name, before))
+
+    def cancel(self, step: dict) -> bool:
+        """Another owner's or an unknown order is not found, as views look orders up among the owner's own."""
+        wallet = self.wallet(step.get("owner") or self.owners[step["id"]])
+        order = Order.objects.filter(wallet=wallet, client_order_id__startswith=f"{step['id']}#").last()
+        if order is None:
+            return False
+        try:
+            cancel_order(order_id=order.id, now=timezone.now())
+        except OrderNotOpen:
+            return False
+        return True
+
+    def order(self, name: str) -> Order:
+        return Order.objects.get(id=self.order_ids[name])
+
+
+def levels(instrument: Instrument, side: str) -> list[list[int]]:
+    found: dict[int, list[int]] = {}
+    for order in Order.objects.filter(instrument=instrument, status="OPEN", side=side):
+        level = found.setdefault(order.limit_price, [order.limit_price, 0, 0])
+        level[1] += order.open_quantity
+        level[2] += 1
+    return sorted(found.values(), key=lambda level: -level[0] if side == "BUY" else level[0])
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("scenario", scenarios())
+def test_a_scenario_of_exchange_core(scenario):
+    walk = Walk(scenario)
+    for number, step in enumerate(scenario["steps"]):
+        before = Trade.objects.count()
+        opened = set(Order.objects.filter(status="OPEN").values_list("id", flat=True))
+        accepted = walk.step(step)
+        fills = list(Trade.objects.order_by("number")[before:])
+        check(walk, step, step.get("expect", {}), accepted, fills, opened, f"step {number}: {step}")
+    assert_value_is_conserved()
+
+
+def check(
+    walk: Walk, step: dict, expect: dict, accepted: bool, fills: list[Trade], opened: set[int], where: str
+) -> None:
+    names = {id_: name for name, id_ in walk.order_ids.items()}
+    if "accepted" in expect:
+        assert accepted == expect["accepted"], where
+    if "matched" in expect:
+        assert bool(fills) == expect["matched"], where
+    if "fills" in expect:
+        found = [
+            {"maker": names[t.maker_id], "taker": names[t.taker_id], "price": t.price, "quantity": t.quantity}
+            for t in fills
+        ]
+        assert found == expect["fills"], where
+    if "trades" in expect:
+        assert [{"price": t.price, "quantity": t.quantity} for t in fills] == expect["trades"], where
+    if "done" in expect:
+        ours = {walk.order_ids[step["id"]]} | opened if "id" in step else opened
+        still = set(Order.objects.filter(status="OPEN").values_list("id", flat=True))
+        assert sorted(names[id_] for id_ in ours - still) == sorted(expect["done"]), where
+    if "state" in expect:
+        assert walk.order(step["id"]).status == expect["state"], where
+    for name, quantity in expect.get("cancelled", {}).items():
+        order = walk.order(name)
+        assert (order.status, order.open_quantity) == ("CANCELLED", quantity), where
+    for name, stated in expect.get("orders", {}).items():
+        order = walk.order(name)
+        ours = {
+            "quantity": order.quantity, "open": order.open_quantity, "filled": order.filled_quantity,
+            "price": order.limit_price, "state": order.status,
+        }  # fmt: skip
+        assert {key: ours[key] for key in stated if key in ours} == {k: v for k, v in stated.items() if k in ours}, (
+            where
+        )
+    for name, stated in expect.get("order_fills", {}).items():
+        ours_of = [t for t in fills if walk.order_ids[name] in (t.maker_id, t.taker_id)]
+        assert sum(t.quantity for t in ours_of) == stated["quantity"], where
+    check_book(walk, expect.get("book", {}), where)
+    for owner, stated in expect.get("open_orders", {}).items():
+        rows = Order.objects.filter(wallet=walk.wallet(owner), status="OPEN").order_by("id")
+        found = [(names[o.id], o.limit_price, o.quantity, o.filled_quantity, o.side) for o in rows]
+        assert found == [(o["id"], o["price"], o["quantity"], o["filled"], o["side"]) for o in stated], where
+    for owner, stated in expect.get("balances", {}).items():
+        for name, amount in stated.items():
+            asset = walk.asset(name)
+            if asset is not None:
+                found_amount = account(walk.wallet(owner), asset.id).available if has(walk, owner, asset) else 0
+                assert found_amount == walk.units(name, amount), f"{owner} {name} {where}"
+
+
+def has(walk: Walk, owner: str, asset: Asset) -> bool:
+    return walk.wallet(owner).accounts.filter(asset=asset).exists()
+
+
+def check_book(walk: Walk, book: dict, where: str) -> None:
+    for side, key in (("BUY", "bids"), ("SELL", "asks")):
+        if key in book:
+            found = levels(walk.instrument, side)
+            stated = [list(level) for level in book[key]]
+            assert (found if book.get(f"{key}_complete") else found[: len(stated)]) == stated, where
+
+
+def test_what_is_skipped_is_said_with_the_reason():
+    if not FOLDER.exists():
+        pytest.skip("the scenarios are not beside this checkout")
+    counts = {"run": 0, "skipped": 0}
+    for name in ("exchange_core_book.json", "exchange_core_funds.json"):
+        for scenario in json.loads((FOLDER / name).read_text()):
+            reason = reason_to_skip(scenario)
+            counts["skipped" if reason else "run"] += 1
+            print(f"{name}: {scenario['name']}: {reason or 'run'}")
+
+    assert counts == {"run": 13, "skipped": 16}
