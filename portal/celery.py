@@ -3,6 +3,7 @@
 import os
 
 from celery import Celery
+from django.conf import settings
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 app = Celery("hourglass")
@@ -10,6 +11,14 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 # Each is one call to an action that may be asked twice: a beat too many finds nothing to do.
 app.conf.beat_schedule = {
+    "follow-redemptions": {
+        "task": "portal.redemptions.tasks.follow",
+        "schedule": settings.HOURGLASS_FOLLOW_SECONDS,
+        # A round that nobody took up in time is not worth doing: the next one does the same.
+        "options": {"expires": 60},
+    },
+    "reconcile-redemptions": {"task": "portal.redemptions.tasks.reconcile_jobs", "schedule": 60.0},
+    "heartbeat": {"task": "portal.reports.tasks.heartbeat", "schedule": 10.0, "options": {"expires": 20}},
     "seal": {"task": "portal.wallets.tasks.seal", "schedule": 2.0},
     "expire-holds": {"task": "portal.wallets.tasks.expire_due_holds", "schedule": 30.0},
 }

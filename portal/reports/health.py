@@ -1,0 +1,162 @@
+"""How the site's parts are: read from Postgres, and from what the worker last said."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.core.cache import cache
+from django.db import DatabaseError, connection
+from django.db.migrations.executor import MigrationExecutor
+from django.db.models import Count, Min
+from django.utils.dateparse import parse_datetime
+from django.utils.translation import gettext as _
+from redis.exceptions import RedisError
+
+from ledger.models import Checkpoint, Entry, Hold, Leaf, LogState
+from ledger.sealing import unsealed_count
+from market.models import Instrument, Order
+from portal.people.templatetags.units import span
+from scheduler.models import Redemption
+
+HEARTBEAT = "worker-heartbeat"
+# A worker beats every ten seconds; three missed beats are a fault.
+SILENT = timedelta(seconds=35)
+SEAL_LATE = timedelta(seconds=60)
+SUBMIT_LATE = timedelta(minutes=5)
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of the site: how it is, in a tone and a sentence, and figures for the operator."""
+
+    name: str
+    tone: str
+    says: str
+    figures: list[tuple[str, Any]] = field(default_factory=list)
+
+
+def beat(*, engine: str, problem: str, now: datetime) -> None:
+    """The worker says that it lives, and whether it reaches the engine."""
+    cache.set(HEARTBEAT, {"at": now.isoformat(), "engine": engine, "problem": problem[:300]}, timeout=3600)
+
+
+def last_beat() -> dict[str, str] | None:
+    found: dict[str, str] | None = cache.get(HEARTBEAT)
+    return found
+
+
+def readiness() -> dict[str, str]:
+    """What the web needs to serve: `ok`, or why not, for each part. Nothing of anybody's data."""
+    return {"database": _database_readiness(), "cache": _cache_readiness()}
+
+
+def _database_readiness() -> str:
+    try:
+        executor = MigrationExecutor(connection)
+        pending = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    except DatabaseError:
+        return "unreachable"
+    return f"{len(pending)} migrations are pending" if pending else "ok"
+
+
+def _cache_readiness() -> str:
+    try:
+        cache.set("readyz", 1, timeout=5)
+    except (RedisError, OSError):
+        return "unreachable"
+    return "ok"
+
+
+def parts(*, now: datetime) -> list[Part]:
+    return [_log(now), _market(), _redemptions(now), *_worker(now), _holds(now)]
+
+
+def _log(now: datetime) -> Part:
+    waiting = unsealed_count()
+    checkpoint = Checkpoint.objects.order_by("-size").first()
+    state = LogState.objects.first()
+    oldest = None
+    if waiting:
+        unsealed = Entry.objects.filter(leaf__isnull=True).order_by("-id")[: waiting + 1]
+        oldest = min(unsealed.values_list("recorded_at", flat=True), default=None)
+    late = oldest is not None and now - oldest > SEAL_LATE
+    last = Leaf.objects.select_related("entry").order_by("-index").first()
+    figures = [
+        (_("Sealed entries"), f"{state.size:,}" if state else "0"),
+        (_("Sealed up to entry"), last.entry_id if last else "–"),
+        (_("Last checkpoint"), _ago(checkpoint.signed_at, now) if checkpoint else "–"),
+        (_("Waiting to be sealed"), f"{waiting:,}"),
+        (_("Longest wait"), _age(oldest, now)),
+    ]
+    says = _("Entries wait for the sealer longer than a minute.") if late else _("Entries are sealed as they come.")
+    return Part(_("Ledger"), "attention" if late else "good", says, figures)
+
+
+def _market() -> Part:
+    phases = dict(Instrument.objects.values_list("phase").annotate(n=Count("id")))
+    halted = phases.get(Instrument.Phase.HALTED, 0)
+    waiting = Order.objects.filter(status=Order.Status.WAITING).count()
+    figures = [
+        (_("Open instruments"), phases.get(Instrument.Phase.CONTINUOUS, 0)),
+        (_("Halted"), halted),
+        (_("Orders waiting to be cleared"), waiting),
+    ]
+    if halted:
+        return Part(_("Market"), "attention", _("Trading is halted in %(n)d instruments.") % {"n": halted}, figures)
+    return Part(_("Market"), "good", _("Orders are taken and cleared."), figures)
+
+
+def _redemptions(now: datetime) -> Part:
+    status = Redemption.Status
+    rows = Redemption.objects.unsettled().values("status").annotate(n=Count("id"), oldest=Min("created_at"))
+    found = {row["status"]: row for row in rows}
+    figures = [
+        (status(name).label.capitalize(), f"{found[name]['n']} · {_age(found[name]['oldest'], now)}")
+        for name in status.values
+        if name in found
+    ]
+    parked = found.get(status.PARKED, {}).get("n", 0)
+    oldest = min((found[name]["oldest"] for name in (status.PENDING, status.SUBMITTING) if name in found), default=None)
+    if parked:
+        says = _("%(n)d redemptions wait for a person.") % {"n": parked}
+        return Part(_("Redemptions"), "fault", says, figures)
+    if oldest is not None and now - oldest > SUBMIT_LATE:
+        says = _("Redemptions wait longer than five minutes to be submitted. What they hold is safe.")
+        return Part(_("Redemptions"), "attention", says, figures)
+    return Part(_("Redemptions"), "good", _("Jobs are submitted and settled."), figures)
+
+
+def _worker(now: datetime) -> list[Part]:
+    try:
+        said = last_beat()
+    except (RedisError, OSError):
+        says = _("Redis does not answer. Nothing is lost: what must happen waits in the database.")
+        return [Part(_("Worker"), "fault", says), Part(_("Engine"), "", _("Unknown while the worker is silent."))]
+    at = parse_datetime(said["at"]) if said else None
+    if said is None or at is None or now - at > SILENT:
+        says = _("No worker has spoken lately. Nothing is lost: what must happen waits in the database.")
+        silent = Part(_("Worker"), "fault", says, [(_("Last heard"), _ago(at, now) if at else "–")])
+        return [silent, Part(_("Engine"), "", _("Unknown while the worker is silent."))]
+    worker = Part(_("Worker"), "good", _("It works through what is due."), [(_("Last heard"), _ago(at, now))])
+    if said["problem"]:
+        says = _("%(engine)s cannot be reached: redemptions wait and keep what they hold.") % {"engine": said["engine"]}
+        return [worker, Part(_("Engine"), "fault", says, [(_("It says"), said["problem"])])]
+    return [worker, Part(_("Engine"), "good", _("%(engine)s answers.") % {"engine": said["engine"]})]
+
+
+def _holds(now: datetime) -> Part:
+    due = Hold.objects.filter(status=Hold.Status.OPEN, expires_at__lte=now - SEAL_LATE).count()
+    figures = [(_("Open holds"), Hold.objects.filter(status=Hold.Status.OPEN).count()), (_("Overdue"), due)]
+    if due:
+        return Part(_("Holds"), "attention", _("Holds that are over wait to be released."), figures)
+    return Part(_("Holds"), "good", _("Every hold that is over has been released."), figures)
+
+
+def _age(since: datetime | None, now: datetime) -> str:
+    return "–" if since is None else span(int((now - since).total_seconds()))
+
+
+def _ago(at: datetime, now: datetime) -> str:
+    return _("%(span)s ago") % {"span": _age(at, now)}
