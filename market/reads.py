@@ -105,9 +105,7 @@ def preview_order(
     *, instrument: Instrument, wallet_id: int, side: str, limit_price: int, quantity: int, time_in_force: str
 ) -> Preview:
     """Match the order against the book as it stands, by the same pure function that clears; nothing is written."""
-    book = Book()
-    for order in _crossing(instrument.id, side, limit_price, quantity):
-        book.add(order)
+    book = Book(_crossing(instrument.id, side, limit_price, quantity))
     taker = BookOrder(0, wallet_id, side, limit_price, quantity)
     found = match(book, taker)
     filled = sum(fill.quantity for fill in found.fills)

@@ -9,6 +9,8 @@ urlpatterns = [
     path("", include("portal.people.urls")),
     path("", include("portal.institutes.urls")),
     path("", include("portal.wallets.urls")),
+    path("", include("portal.trading.urls")),
+    path("", include("portal.redemptions.urls")),
     path("accounts/", include("allauth.urls")),
     path("i18n/", include("django.conf.urls.i18n")),
 ]

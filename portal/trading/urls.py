@@ -1,0 +1,16 @@
+"""Addresses of the market."""
+
+from django.urls import path
+
+from portal.trading import views
+
+urlpatterns = [
+    path("market/", views.market, name="market"),
+    path("market/<str:code>/", views.instrument, name="instrument"),
+    path("market/<str:code>/book.json", views.book, name="book"),
+    path("market/<str:code>/trades.json", views.trades, name="trades"),
+    path("market/<str:code>/preview/", views.preview, name="preview-order"),
+    path("market/<str:code>/orders/", views.my_orders, name="my-orders"),
+    path("market/<str:code>/place/", views.place, name="place-order"),
+    path("orders/<int:order_id>/cancel/", views.cancel, name="cancel-order"),
+]

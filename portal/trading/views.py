@@ -1,0 +1,179 @@
+"""The market's pages: the list, one instrument, its ticket and my orders."""
+
+from collections.abc import Mapping
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+
+from ledger.errors import Refusal
+from ledger.models import Wallet
+from market.answers import PlacedOrder
+from market.errors import sentence_for
+from market.models import Instrument, Order
+from market.orders import cancel_order, place_order
+from market.reads import depth, price_history
+from portal.people.access import acting_wallet, acting_wallet_or_none, may_trade, wallets_of
+from portal.trading.forms import TicketForm
+from portal.trading.pages import book_json, listed, market_context, orders_of, ticket_preview, wallet_accounts
+
+BUY, SELL = Order.Side.BUY, Order.Side.SELL
+
+
+@require_safe
+def market(request: HttpRequest) -> HttpResponse:
+    """Every series with its price and time left."""
+    now = timezone.now()
+    return render(request, "trading/market.html", {"rows": listed(now), "now": now})
+
+
+@require_safe
+def instrument(request: HttpRequest, code: str) -> HttpResponse:
+    """The trading page of one series: public to read; the ticket needs a wallet."""
+    found = _instrument(code)
+    return render(request, "trading/instrument.html", _page(request, found, TicketForm(initial=_start(request, found))))
+
+
+@require_safe
+def book(request: HttpRequest, code: str) -> HttpResponse:
+    """The book with its event number: what a page starts from, and comes back to after a gap."""
+    found = _instrument(code)
+    response = JsonResponse(book_json(found, depth(found.id)))
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+@require_safe
+def trades(request: HttpRequest, code: str) -> HttpResponse:
+    """The last trades, oldest first: [number, seconds since 1970, price in ticks, quantity in lots, taker's side]."""
+    rows = [
+        [trade.number, trade.traded_at.timestamp(), trade.price, trade.quantity, trade.taker_side]
+        for trade in price_history(_instrument(code).id)
+    ]
+    response = JsonResponse({"trades": rows})
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+@require_POST
+@login_required
+def preview(request: HttpRequest, code: str) -> HttpResponse:
+    """What the ticket as typed would do. A half-typed ticket is no error: it only has no preview yet."""
+    found, form = _instrument(code), TicketForm(request.POST)
+    context = {}
+    if form.is_valid():
+        context = {"ticket": ticket_preview(instrument=found, wallet=acting_wallet(request), order=form.order())}
+    return render(request, "trading/_preview.html", context | {"asset": found.asset})
+
+
+@require_POST
+@login_required
+def place(request: HttpRequest, code: str) -> HttpResponse:
+    """Place the order; a refused one comes back with the ticket as it was typed (422)."""
+    found, wallet, form = _instrument(code), acting_wallet(request), TicketForm(request.POST)
+    if not form.is_valid():
+        return _ticket_again(request, found, form)
+    try:
+        placed = place_order(
+            instrument_id=found.id,
+            wallet_id=wallet.id,
+            client_order_id=form.cleaned_data["client_order_id"],
+            **form.order(),
+        )
+    except Refusal as refusal:
+        form.add_error(refusal.field if refusal.field in form.fields else None, str(refusal))
+        return _ticket_again(request, found, form)
+    if placed.status == Order.Status.REJECTED:
+        form.add_error(None, sentence_for(placed.reason))
+        return _ticket_again(request, found, form)
+    return _placed(request, found, wallet, placed)
+
+
+@require_safe
+@login_required
+def my_orders(request: HttpRequest, code: str) -> HttpResponse:
+    """My open orders and balances, as the page fetches them anew after each event."""
+    found, wallet = _instrument(code), acting_wallet(request)
+    return render(request, "trading/_mine.html", _mine(request, found, wallet))
+
+
+@require_POST
+@login_required
+def cancel(request: HttpRequest, order_id: int) -> HttpResponse:
+    """Take one of my orders out of the book."""
+    order = get_object_or_404(
+        Order.objects.select_related("instrument__asset"), id=order_id, wallet__in=wallets_of(request.user)
+    )
+    try:
+        cancel_order(order_id=order.id, now=timezone.now())
+        messages.success(request, _("Order %(id)s is cancelled; what it held is available again.") % {"id": order.id})
+    except Refusal as refusal:
+        messages.error(request, str(refusal))
+    if request.headers.get("HX-Request"):
+        return render(request, "trading/_mine.html", _mine(request, order.instrument, order.wallet))
+    return redirect("instrument", code=order.instrument.code)
+
+
+def _instrument(code: str) -> Instrument:
+    return get_object_or_404(Instrument.objects.select_related("asset", "price_asset"), code=code)
+
+
+def _page(request: HttpRequest, found: Instrument, form: TicketForm) -> dict[str, object]:
+    context = market_context(found, now=timezone.now()) | {"form": form}
+    wallet = acting_wallet_or_none(request) if request.user.is_authenticated else None
+    if wallet is not None and may_trade(request.user, wallet):
+        context |= _mine(request, found, wallet)
+    return context
+
+
+def _mine(request: HttpRequest, found: Instrument, wallet: Wallet) -> dict[str, object]:
+    return {
+        "instrument": found,
+        "asset": found.asset,
+        "wallet": wallet,
+        **wallet_accounts(wallet, found),
+        **orders_of(wallet, found),
+    }
+
+
+def _start(request: HttpRequest, found: Instrument) -> Mapping[str, object]:
+    side = SELL if request.GET.get("side") == SELL else BUY
+    price = found.last_price
+    return {"side": side} | ({"limit_price": f"{price // 100}.{price % 100:02d}"} if price else {})
+
+
+def _ticket_again(request: HttpRequest, found: Instrument, form: TicketForm) -> HttpResponse:
+    if request.headers.get("HX-Request"):
+        context = _mine(request, found, acting_wallet(request)) | {"form": form}
+        return render(request, "trading/_ticket.html", context, status=422)
+    return render(request, "trading/instrument.html", _page(request, found, form), status=422)
+
+
+def _placed(request: HttpRequest, found: Instrument, wallet: Wallet, placed: PlacedOrder) -> HttpResponse:
+    if not request.headers.get("HX-Request"):
+        messages.success(request, _outcome(placed))
+        return redirect("instrument", code=found.code)
+    fresh = TicketForm(initial={name: value for name, value in request.POST.items() if name in {"side", "limit_price"}})
+    context = _mine(request, found, wallet) | {"form": fresh, "placed": placed, "outcome": _outcome(placed)}
+    response = render(request, "trading/_ticket.html", context)
+    response["HX-Trigger"] = "orders-changed"
+    return response
+
+
+def _outcome(placed: PlacedOrder) -> str:
+    figures = {
+        "id": placed.order_id,
+        "filled": f"{placed.filled_quantity / 100:.2f}",
+        "all": f"{placed.quantity / 100:.2f}",
+    }
+    if placed.status == Order.Status.FILLED:
+        return _("Order %(id)s is filled: %(all)s GPU-h.") % figures
+    if placed.status == Order.Status.OPEN:
+        return _("Order %(id)s is in the book; %(filled)s of %(all)s GPU-h are filled so far.") % figures
+    return (
+        _("Order %(id)s ended: %(filled)s of %(all)s GPU-h were filled.") % figures + " " + sentence_for(placed.reason)
+    )
