@@ -40,7 +40,7 @@ def resume_instrument(*, instrument_id: int, now: datetime) -> Instrument:
 def close_instrument(*, instrument_id: int, now: datetime) -> int:
     """End trading of an expired series: every order is cancelled and its hold released. Answers how many."""
     instrument = _lock(instrument_id)
-    orders = list(Order.objects.filter(instrument_id=instrument_id).unfinished().order_by("id"))  # type: ignore[attr-defined]
+    orders = list(Order.objects.filter(instrument_id=instrument_id).unfinished().order_by("id"))
     take_out(orders, instrument=instrument, reason="series_expired", now=now)
     if instrument.phase != Instrument.Phase.CLOSED:
         _change_phase(instrument_id, Instrument.Phase.CLOSED, reason="", now=now)

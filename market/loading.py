@@ -117,14 +117,25 @@ def _read(rows: Sequence[tuple[Any, ...]], orders: Sequence[NewOrder]) -> Loaded
 
 
 def _refusal(loaded: Loaded, flags: int, *, resting: bool) -> str:
-    """The ledger's policies, asked once for all orders alike. A pause stops arrivals and leaves the book as it is."""
-    if not resting and loaded.phase != Instrument.Phase.CONTINUOUS:
-        return "instrument_halted" if loaded.phase == Instrument.Phase.HALTED else "instrument_closed"
     wallet = Wallet(frozen_at=loaded.now if flags & _FROZEN else None, may_sell=not flags & _MAY_NOT_SELL)
     buys = bool(flags & _BUYS)
-    for asset, gives in ((loaded.base, not buys), (loaded.price, buys)):
-        asked = Asset(code=asset.code, kind=asset.kind) if resting else asset
-        refusal = refusal_for(kind=Entry.TransferKind.TRADE, asset=asked, wallet=wallet, gives=gives, now=loaded.now)
+    if not resting:
+        return refusal_code(
+            phase=loaded.phase, base=loaded.base, price=loaded.price, wallet=wallet, buys=buys, now=loaded.now
+        )
+    # A pause stops arrivals and leaves the book as it is: only the wallet counts.
+    base, price = Asset(code=loaded.code, kind=Asset.Kind.POOL), Asset(code="CREDITS", kind=Asset.Kind.CREDITS)
+    phase = Instrument.Phase.CONTINUOUS
+    return refusal_code(phase=phase, base=base, price=price, wallet=wallet, buys=buys, now=loaded.now)
+
+
+def refusal_code(*, phase: str, base: Asset, price: Asset, wallet: Wallet, buys: bool, now: datetime) -> str:
+    """Why this wallet may not place this side now: the instrument's phase and the ledger's policies; empty when it
+    may."""
+    if phase != Instrument.Phase.CONTINUOUS:
+        return "instrument_halted" if phase == Instrument.Phase.HALTED else "instrument_closed"
+    for asset, gives in ((base, not buys), (price, buys)):
+        refusal = refusal_for(kind=Entry.TransferKind.TRADE, asset=asset, wallet=wallet, gives=gives, now=now)
         if refusal is not None:
             return refusal.code
     return ""

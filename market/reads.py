@@ -1,6 +1,7 @@
 """What pages and streams read of the market: depth, tape, prices. No locks, no names."""
 
 from collections.abc import Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -8,8 +9,13 @@ from typing import Any
 from django.db import connection
 from django.db.models import QuerySet
 
-from market.matching import Book, BookOrder, match, opposite
-from market.models import GPU_SECONDS_PER_LOT, Instrument, Order, Trade
+from ledger.clock import database_now
+from ledger.models import Account, Wallet
+from ledger.transfers import MAX_AMOUNT
+from market.batch import Outcome, Working, clear_batch
+from market.loading import refusal_code
+from market.matching import opposite
+from market.models import Instrument, Order, Trade
 
 Level = tuple[int, int, int]
 
@@ -43,6 +49,8 @@ class Preview:
     rest_quantity: int
     held_amount: int
     meets_own: bool
+    # Why it would be rejected: a code of errors.REASONS, or nothing.
+    reason: str = ""
 
 
 def depth(instrument_id: int, *, levels: int = 500) -> Snapshot:
@@ -104,20 +112,41 @@ def day_figures(instrument_ids: Sequence[int], *, now: datetime) -> dict[int, Da
 def preview_order(
     *, instrument: Instrument, wallet_id: int, side: str, limit_price: int, quantity: int, time_in_force: str
 ) -> Preview:
-    """Match the order against the book as it stands, by the same pure function that clears; nothing is written."""
-    book = Book(_crossing(instrument.id, side, limit_price, quantity))
-    taker = BookOrder(0, wallet_id, side, limit_price, quantity)
-    found = match(book, taker)
-    filled = sum(fill.quantity for fill in found.fills)
-    value = sum(fill.quantity * fill.price for fill in found.fills)
-    rests = time_in_force == Order.TimeInForce.GTC and not found.met_own
-    rest = quantity - filled if rests else 0
-    held = rest * (limit_price if side == Order.Side.BUY else GPU_SECONDS_PER_LOT)
-    worst = found.fills[-1].price if found.fills else None
-    return Preview(side, quantity, filled, value, worst, rest, held, found.met_own)
+    """What the order would do if it arrived now, by the very function that clears; nothing is written or locked."""
+    buys = side == Order.Side.BUY
+    refusal = refusal_code(
+        phase=instrument.phase, base=instrument.asset, price=instrument.price_asset,
+        wallet=Wallet.objects.get(id=wallet_id), buys=buys, now=database_now(),
+    )  # fmt: skip
+    pays_in = instrument.price_asset_id if buys else instrument.asset_id
+    account = Account.objects.filter(wallet_id=wallet_id, asset_id=pays_in).first()
+    stays = time_in_force == Order.TimeInForce.GTC
+    book = list(_crossing(instrument.id, side, limit_price, quantity))
+
+    def arrive(refusal: str, available: int) -> tuple[Working, Outcome]:
+        order = Working(0, wallet_id, side, limit_price, quantity, stays=stays, refusal=refusal)
+        resting = [copy(maker) for maker in book]
+        return order, clear_batch(waiting=[order], resting=resting, available={0: available}, last_priority=0)
+
+    order, outcome = arrive(refusal, account.available if account else 0)
+    reason = order.reason if order.status == Order.Status.REJECTED else ""
+    if reason:
+        # Refused as things are; what it would do is said all the same.
+        order, outcome = arrive("", MAX_AMOUNT)
+    return Preview(
+        side=side,
+        quantity=quantity,
+        filled_quantity=order.filled_quantity,
+        filled_value=order.filled_value,
+        worst_price=outcome.trades[-1].price if outcome.trades else None,
+        rest_quantity=order.open_quantity if order.status == Order.Status.OPEN else 0,
+        held_amount=order.held,
+        meets_own=order.reason == "self_trade",
+        reason=reason,
+    )
 
 
-def _crossing(instrument_id: int, side: str, limit_price: int, quantity: int) -> Iterator[BookOrder]:
+def _crossing(instrument_id: int, side: str, limit_price: int, quantity: int) -> Iterator[Working]:
     """The orders that this one could meet, best first, up to its quantity."""
     orders = Order.objects.filter(instrument_id=instrument_id, status=Order.Status.OPEN, side=opposite(side))
     if side == Order.Side.BUY:
@@ -126,7 +155,7 @@ def _crossing(instrument_id: int, side: str, limit_price: int, quantity: int) ->
         orders = orders.filter(limit_price__gte=limit_price).order_by("-limit_price", "priority")
     left = quantity
     for order in orders.iterator(chunk_size=200):
-        yield BookOrder(
+        yield Working(
             order.id, order.wallet_id, order.side, order.limit_price, order.open_quantity, order.priority or 0
         )
         left -= order.open_quantity
