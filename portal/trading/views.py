@@ -1,7 +1,5 @@
 """The market's pages: the list, one instrument, its ticket and my orders."""
 
-from collections.abc import Mapping
-
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -140,7 +138,7 @@ def _mine(request: HttpRequest, found: Instrument, wallet: Wallet) -> dict[str, 
     }
 
 
-def _start(request: HttpRequest, found: Instrument) -> Mapping[str, object]:
+def _start(request: HttpRequest, found: Instrument) -> dict[str, object]:
     side = SELL if request.GET.get("side") == SELL else BUY
     price = found.last_price
     return {"side": side} | ({"limit_price": f"{price // 100}.{price % 100:02d}"} if price else {})

@@ -1,0 +1,19 @@
+import signal
+import threading
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+
+from portal.demo.trading import trade_until
+
+
+class Command(BaseCommand):
+    help = "Let the demo's simulated traders trade over HTTP until stopped."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--url", required=True)
+
+    def handle(self, *args: Any, url: str, **options: Any) -> None:
+        ended = threading.Event()
+        signal.signal(signal.SIGTERM, lambda *_: ended.set())
+        trade_until(ended, url)
