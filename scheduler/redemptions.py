@@ -1,5 +1,6 @@
 """Redeeming: from what a person asks to a row with its hold, and the row's changes of status."""
 
+import hashlib
 import re
 from dataclasses import dataclass
 from datetime import datetime
@@ -60,6 +61,11 @@ class PlannedJob:
     def left(self) -> int:
         return self.available - self.amount
 
+    @property
+    def digest(self) -> str:
+        """Says which job script was shown."""
+        return hashlib.sha256(self.job_script.encode()).hexdigest()
+
 
 def planned_job(wish: Wish, *, place: JobPlace, now: datetime) -> PlannedJob:
     """Check the wish and render its job script; reads only. Raises a Refusal that names the field."""
@@ -104,18 +110,18 @@ def planned_job(wish: Wish, *, place: JobPlace, now: datetime) -> PlannedJob:
 
 
 @transaction.atomic(durable=True)
-def redeem_tokens(wish: Wish, *, user_id: int, place: JobPlace, shown_job_script: str | None = None) -> Redemption:
+def redeem_tokens(wish: Wish, *, user_id: int, place: JobPlace, shown_digest: str | None = None) -> Redemption:
     """Hold the tokens and queue the job. The same wish again answers the same redemption.
 
-    Raises a Refusal for what cannot be redeemed, JobScriptChanged when the job script is no longer `shown_job_script`,
-    and RedemptionConflict when the wish's id was used for another.
+    Raises a Refusal for what cannot be redeemed, JobScriptChanged when the job script is no longer the one with
+    `shown_digest`, and RedemptionConflict when the wish's id was used for another.
     """
     now = database_now()
     known = Redemption.objects.filter(public_id=wish.public_id).first()
     if known is not None:
         return _same(known, wish, user_id=user_id)
     planned = planned_job(wish, place=place, now=now)
-    if shown_job_script is not None and shown_job_script != planned.job_script:
+    if shown_digest is not None and shown_digest != planned.digest:
         raise JobScriptChanged("The job script has changed since it was shown. Look at it again and confirm.")
     account = account_of(wallet_id=wish.wallet_id, asset_id=planned.asset.id)
     reference = f"redemption:{wish.public_id}"

@@ -75,7 +75,7 @@ def render_job_script(fields: JobFields) -> str:
 @contextmanager
 def _no_signal_handlers() -> Iterator[None]:
     real = signal.signal
-    signal.signal = lambda *_: None  # type: ignore[assignment]
+    signal.signal = lambda *_: None
     try:
         yield
     finally:
@@ -92,7 +92,7 @@ def _job_class() -> Any:
     # A configuration of our own, so that no file of dask-jobqueue's on this machine adds a line.
     dask.config.set({"jobqueue.hourglass": dict.fromkeys(_JOBQUEUE_SETTINGS)})
 
-    class PortalJob(SLURMJob):
+    class PortalJob(SLURMJob):  # type: ignore[misc]
         def __init__(self, command: str, **keywords: object) -> None:
             super().__init__(**keywords)
             self._command_template = command

@@ -48,19 +48,18 @@ def drawn_series(
 def drawn_wallet(asset: Asset, *, gpu_hours: int = 100, name: str = "Ada") -> Wallet:
     from django.db import transaction
 
-    now = timezone.now()
     with transaction.atomic():
-        wallet = open_wallet(kind=Wallet.Kind.PERSON, name=name, now=now)
+        wallet = open_wallet(kind=Wallet.Kind.PERSON, name=name, now=timezone.now())
+    granted(wallet, asset, gpu_hours=gpu_hours)
+    return wallet
+
+
+def granted(wallet: Wallet, asset: Asset, *, gpu_hours: int) -> None:
     if gpu_hours:
         issue(
-            asset_id=asset.id,
-            wallet_id=wallet.id,
-            amount=gpu_hours * 3600,
-            now=now,
-            scope="test",
+            asset_id=asset.id, wallet_id=wallet.id, amount=gpu_hours * 3600, now=timezone.now(), scope="test",
             key=str(uuid.uuid4()),
-        )
-    return wallet
+        )  # fmt: skip
 
 
 def drawn_user(wallet: Wallet | None = None, email: str = "") -> User:

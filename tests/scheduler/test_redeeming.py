@@ -35,7 +35,7 @@ def test_redeeming_holds_gpus_times_walltime_and_shows_the_script_it_will_submit
     wish, user = drawn_wish(wallet, asset, gpus=4, walltime_minutes=30), drawn_user(wallet)
     planned = planned_job(wish, place=place(), now=timezone.now())
 
-    redemption = redeem_tokens(wish, user_id=user.id, place=place(), shown_job_script=planned.job_script)
+    redemption = redeem_tokens(wish, user_id=user.id, place=place(), shown_digest=planned.digest)
 
     assert redemption.held_amount == planned.amount == 4 * 1800
     assert (redemption.hold.amount, redemption.hold.reference) == (7200, f"redemption:{wish.public_id}")
@@ -200,6 +200,6 @@ def test_a_script_that_was_shown_otherwise_is_not_submitted(asset: Asset, wallet
     wish = drawn_wish(wallet, asset, public_id=uuid.uuid4())
 
     with pytest.raises(JobScriptChanged):
-        redeem_tokens(wish, user_id=drawn_user().id, place=place(), shown_job_script="#!/bin/bash\n")
+        redeem_tokens(wish, user_id=drawn_user().id, place=place(), shown_digest="0" * 64)
 
     assert not Redemption.objects.exists()
