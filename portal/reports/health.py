@@ -140,10 +140,12 @@ def _worker(now: datetime) -> list[Part]:
         silent = Part(_("Worker"), "fault", says, [(_("Last heard"), _ago(at, now) if at else "–")])
         return [silent, Part(_("Engine"), "", _("Unknown while the worker is silent."))]
     worker = Part(_("Worker"), "good", _("It works through what is due."), [(_("Last heard"), _ago(at, now))])
+    names = {"slurm": _("Slurm"), "local": _("This machine's own engine")}
+    engine = names.get(said["engine"], said["engine"])
     if said["problem"]:
-        says = _("%(engine)s cannot be reached: redemptions wait and keep what they hold.") % {"engine": said["engine"]}
+        says = _("%(engine)s cannot be reached: redemptions wait and keep what they hold.") % {"engine": engine}
         return [worker, Part(_("Engine"), "fault", says, [(_("It says"), said["problem"])])]
-    return [worker, Part(_("Engine"), "good", _("%(engine)s answers.") % {"engine": said["engine"]})]
+    return [worker, Part(_("Engine"), "good", _("%(engine)s answers.") % {"engine": engine})]
 
 
 def _holds(now: datetime) -> Part:

@@ -33,8 +33,8 @@ class WalletAdmin(ScopedAdmin):
     list_filter = ("kind", "may_sell", ("frozen_at", admin.EmptyFieldListFilter))
     search_fields = ("name", "owner__email", "public_id")
     ordering = ("kind", "name", "id")
-    fields = ("name", "kind", "public_id", "state", "frozen_at", "frozen_reason", "may_sell", "created_at", "balances")
-    readonly_fields = ("state", "balances")
+    fields = ("name", "kind", "public_id", "frozen_at", "frozen_reason", "may_sell", "created_at", "balances")
+    readonly_fields = ("balances",)
     actions_detail = ("freeze", "unfreeze")
     exported = ("public_id", "name", "kind", "may_sell", "frozen_at", "created_at")
 

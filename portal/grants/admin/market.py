@@ -31,8 +31,8 @@ class InstrumentAdmin(ScopedAdmin):
     list_filter = ("phase",)
     search_fields = ("code",)
     ordering = ("code",)
-    fields = ("code", "asset", "phase_shown", "halted_reason", "last_price_shown", "last_trade", "opened_at")
-    readonly_fields = ("phase_shown", "last_price_shown")
+    fields = ("code", "asset", "phase", "halted_reason", "last_price_shown", "last_trade", "opened_at")
+    readonly_fields = ("last_price_shown",)
     actions_detail = ("halt", "resume")
     exported = ("code", "phase", "halted_reason", "last_price", "opened_at")
 

@@ -32,10 +32,10 @@ class RedemptionAdmin(ScopedAdmin):
     ordering = ("-id",)
     fields = (
         "public_id", "job_name", "wallet", "user", "asset", "resource_class", "kind", "gpus", "walltime_shown",
-        "status_shown", "reason", "job_id", "outcome", "exit_code", "charged_shown", "created_at", "submitted_at",
+        "status", "reason", "job_id", "outcome", "exit_code", "charged_shown", "created_at", "submitted_at",
         "started_at", "ended_at", "settled_at", "job_script",
     )  # fmt: skip
-    readonly_fields = ("walltime_shown", "status_shown", "charged_shown")
+    readonly_fields = ("walltime_shown", "charged_shown")
     exported = ("public_id", "job_name", "wallet__public_id", "asset__code", "gpus", "walltime_seconds", "status",
                 "job_id", "used_seconds", "charged_amount", "created_at", "settled_at")  # fmt: skip
 
