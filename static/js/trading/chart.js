@@ -1,4 +1,4 @@
-// The price chart: the last price of each second. The tape beside it has the same numbers.
+// The price chart: every trade in its turn. The tape beside it has the same numbers.
 
 import { createChart, LineSeries } from "../../vendor/lightweight-charts/lightweight-charts.standalone.production.mjs";
 import { colour, onThemeChange } from "../base.js";
@@ -33,12 +33,16 @@ export class PriceChart {
 
   /** Trades as [number, seconds, price, quantity, side], oldest first. */
   show(trades) {
-    const bySecond = new Map(trades.map(([, at, price]) => [Math.floor(at), price / 100]));
-    this.line.setData([...bySecond].sort(([a], [b]) => a - b).map(([time, value]) => ({ time, value })));
+    this.line.setData(trades.map(([number, at, price]) => point(number, at, price)));
     this.chart.timeScale().fitContent();
   }
 
-  add(at, price) {
-    this.line.update({ time: Math.floor(at), value: price / 100 });
+  add(number, at, price) {
+    this.line.update(point(number, at, price));
   }
+}
+
+// Trades of one batch have one instant; the chart wants each point later than the one before.
+function point(number, at, price) {
+  return { time: at + (number % 10_000) / 1e7, value: price / 100 };
 }

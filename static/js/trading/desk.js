@@ -37,7 +37,7 @@ function take(event) {
     if (number <= lastTrade) continue;
     lastTrade = number;
     tape.prepend(tapeRow([number, at, price, quantity, side]));
-    chart.add(at, price);
+    chart.add(number, at, price);
     showLast(price);
   }
   while (tape.rows.length > TAPE) tape.deleteRow(-1);
