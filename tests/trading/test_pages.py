@@ -1,0 +1,191 @@
+"""Market list, instrument page, ticket, preview, my orders: what they answer."""
+
+import pytest
+from django.urls import reverse
+from django.utils import timezone
+
+from ledger.wallets import freeze_wallet
+from market.instruments import halt_instrument
+from market.models import GPU_SECONDS_PER_LOT, Order
+from tests.ledger.builders import given, the_credits
+from tests.market.builders import placed, some_instrument, some_trader
+from tests.people.builders import Role, some_department, some_person
+
+pytestmark = pytest.mark.django_db
+HTMX = {"HTTP_HX_REQUEST": "true"}
+
+
+@pytest.fixture
+def instrument():
+    return some_instrument()
+
+
+@pytest.fixture
+def ada(instrument, client):
+    """A researcher with 1000 cr and 100 GPU-h, signed in."""
+    person = some_person("Ada Byron", (Role.RESEARCHER, some_department()))
+    given(person.wallet, the_credits(), 10_000_000)
+    given(person.wallet, instrument.asset, 10_000 * GPU_SECONDS_PER_LOT)
+    client.force_login(person)
+    return person
+
+
+def typed(**fields):
+    ticket = {
+        "side": "BUY",
+        "quantity": "2.50",
+        "limit_price": "3.10",
+        "time_in_force": "GTC",
+        "client_order_id": "web-1",
+    }
+    return ticket | fields
+
+
+def test_everybody_sees_the_list_and_the_page_without_a_ticket(client, instrument):
+    placed(instrument, some_trader(instrument), "SELL", 150, 310)
+
+    listing = client.get(reverse("market"))
+    page = client.get(reverse("instrument", args=[instrument.code]))
+
+    assert instrument.code in listing.content.decode()
+    assert b"Sign in to trade" in page.content
+    assert b'id="place"' not in page.content
+    assert client.get(reverse("instrument", args=["NOTHING"])).status_code == 404
+
+
+def test_the_lists_queries_do_not_grow_with_the_instruments(client, instrument, django_assert_max_num_queries):
+    for number in range(6):
+        some_instrument(f"A100-{number}")
+
+    with django_assert_max_num_queries(8):
+        client.get(reverse("market"))
+
+
+def test_book_and_trades_are_json_that_is_never_kept(client, instrument):
+    seller, buyer = some_trader(instrument, "Sellwood"), some_trader(instrument, "Buyfield")
+    placed(instrument, seller, "SELL", 150, 310)
+    placed(instrument, buyer, "BUY", 50, 310)
+
+    book = client.get(reverse("book", args=[instrument.code]))
+    trades = client.get(reverse("trades", args=[instrument.code]))
+
+    assert book.json()["asks"] == [[310, 100, 1]]
+    assert (book.json()["number"], book["Cache-Control"]) == (2, "no-store")
+    assert [row[0:1] + row[2:] for row in trades.json()["trades"]] == [[1, 310, 50, "BUY"]]
+    assert b"Sellwood" not in book.content + trades.content
+
+
+def test_an_order_is_placed_from_the_ticket(client, instrument, ada):
+    answer = client.post(reverse("place-order", args=[instrument.code]), typed())
+
+    assert answer.status_code == 302
+    order = Order.objects.get()
+    assert (order.wallet, order.side, order.limit_price, order.quantity) == (ada.wallet, "BUY", 310, 250)
+    assert order.held == 77_500
+
+
+def test_the_same_ticket_sent_twice_is_one_order(client, instrument, ada):
+    for _ in range(2):
+        assert client.post(reverse("place-order", args=[instrument.code]), typed()).status_code == 302
+
+    assert Order.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"quantity": ""},
+        {"quantity": "0"},
+        {"quantity": "-1"},
+        {"quantity": "0.001"},
+        {"quantity": "NaN"},
+        {"quantity": "1e400"},
+        {"limit_price": "Infinity"},
+        {"limit_price": "0"},
+        {"side": "HOLD"},
+        {"time_in_force": "FOK"},
+        {"client_order_id": ""},
+        {"client_order_id": "a\x00b"},
+        {"client_order_id": "x" * 81},
+    ],
+)
+@pytest.mark.parametrize("headers", [{}, HTMX])
+def test_a_bad_ticket_comes_back_as_422(client, instrument, ada, fields, headers):
+    answer = client.post(reverse("place-order", args=[instrument.code]), typed(**fields), **headers)
+
+    assert answer.status_code == 422
+    assert b'id="ticket"' in answer.content
+    assert not Order.objects.exists()
+
+
+def test_an_order_that_cannot_be_paid_comes_back_with_the_reason(client, instrument, ada):
+    answer = client.post(reverse("place-order", args=[instrument.code]), typed(quantity="99999"), **HTMX)
+
+    assert answer.status_code == 422
+    assert b"does not cover this order" in answer.content
+    assert Order.objects.get().status == "REJECTED"
+
+
+def test_a_halted_instrument_and_a_frozen_wallet_say_so(client, instrument, ada):
+    halt_instrument(instrument_id=instrument.id, reason="Cooling works.", now=timezone.now())
+    halted = client.post(reverse("place-order", args=[instrument.code]), typed(client_order_id="a"), **HTMX)
+    freeze_wallet(wallet_id=ada.wallet_id, reason="Asked for.", now=timezone.now())
+
+    assert halted.status_code == 422
+    assert b"halted" in halted.content
+
+
+def test_a_frozen_wallet_is_told(client, instrument, ada):
+    freeze_wallet(wallet_id=ada.wallet_id, reason="Asked for.", now=timezone.now())
+
+    frozen = client.post(reverse("place-order", args=[instrument.code]), typed(), **HTMX)
+
+    assert frozen.status_code == 422
+    assert b"frozen" in frozen.content
+
+
+def test_the_preview_says_cost_worst_price_balance_after_and_expiry(client, instrument, ada):
+    bob = some_trader(instrument, "Bob")
+    placed(instrument, bob, "SELL", 100, 300)
+    placed(instrument, bob, "SELL", 100, 305)
+
+    answer = client.post(reverse("preview-order", args=[instrument.code]), typed(), **HTMX).content.decode()
+
+    for said in ("6.05", "3.05", "0.50", "1.55", "992.40", "2099"):
+        assert said in answer, said
+    assert not Order.objects.filter(wallet=ada.wallet).exists()
+
+
+def test_a_half_typed_ticket_has_no_preview_yet(client, instrument, ada):
+    answer = client.post(reverse("preview-order", args=[instrument.code]), typed(quantity=""), **HTMX)
+
+    assert answer.status_code == 200
+    assert b"Type a quantity" in answer.content
+
+
+def test_an_open_order_is_cancelled_from_the_page(client, instrument, ada):
+    client.post(reverse("place-order", args=[instrument.code]), typed())
+    order = Order.objects.get()
+
+    answer = client.post(reverse("cancel-order", args=[order.id]), **HTMX)
+
+    assert answer.status_code == 200
+    assert Order.objects.get().status == "CANCELLED"
+
+
+def test_anothers_order_is_not_found(client, instrument, ada):
+    theirs = placed(instrument, some_trader(instrument, "Bob"), "SELL", 1, 300)
+
+    assert client.post(reverse("cancel-order", args=[theirs.order_id])).status_code == 404
+    assert client.post(reverse("cancel-order", args=[10**9])).status_code == 404
+    assert Order.objects.get().status == "OPEN"
+
+
+@pytest.mark.parametrize("name", ["place-order", "preview-order"])
+def test_the_ticket_needs_a_signed_in_person_and_a_post(client, instrument, name):
+    url = reverse(name, args=[instrument.code])
+
+    assert client.get(url).status_code == 405
+    assert client.post(url, typed()).status_code == 302
+    assert client.get(reverse("my-orders", args=[instrument.code])).status_code == 302
+    assert not Order.objects.exists()
