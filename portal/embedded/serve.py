@@ -18,6 +18,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from types import FrameType
 
 from portal.embedded.home import ROOT, Home, HomeInUse, default_home
@@ -47,7 +48,7 @@ class Site:
 
     @property
     def address(self) -> str:
-        return f"http://localhost:{self.port}"
+        return f"http://{host_name()}:{self.port}"
 
     def start(self) -> None:
         self.home.prepare()
@@ -86,7 +87,7 @@ class Site:
             LEDGER_ORIGIN="hourglass.demo/log",
             HOURGLASS_JOBS_DIR=str(self.home.path / "jobs"),
             HOURGLASS_FOLLOW_SECONDS="1",
-            EVENTS_ORIGIN=f"http://localhost:{self.events_port}",
+            EVENTS_ORIGIN=f"http://{host_name()}:{self.events_port}",
             EMAIL_URL=f"filemail:///{self.home.path / 'mail'}",
             PYTHONUNBUFFERED="1",
         )
@@ -135,7 +136,7 @@ class Site:
 
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + READY_SECONDS
-        while not (answers(f"{self.address}/readyz") and answers(f"http://localhost:{self.events_port}/livez")):
+        while not (answers(f"{self.address}/readyz") and answers(f"http://{host_name()}:{self.events_port}/livez")):
             if time.monotonic() > deadline:
                 raise SetUpFailed(f"The site is not ready after {READY_SECONDS} s: see {self.home.logs}.")
             self._supervisor.restart_ended()
@@ -148,6 +149,16 @@ def answers(url: str) -> bool:
             return bool(response.status == 200)
     except (urllib.error.URLError, OSError):
         return False
+
+
+@cache
+def host_name() -> str:
+    """Passkeys want a name; a bare machine may not know even this one."""
+    try:
+        socket.getaddrinfo("localhost", None, family=socket.AF_INET)
+    except OSError:
+        return "127.0.0.1"
+    return "localhost"
 
 
 def free_port(port: int) -> int:
