@@ -11,7 +11,7 @@ function show() {
   if (!known) return;
   const seconds = gpus * minutes * 60;
   const available = Number(form.elements.asset.selectedOptions[0]?.dataset.available ?? 0);
-  line.querySelector("[data-hours]").textContent = (seconds / 3600).toLocaleString("en", {
+  line.querySelector("[data-hours]").textContent = (Math.floor(seconds / 36) / 100).toLocaleString("en", {
     minimumFractionDigits: 2,
     maximumFractionDigits: 2,
   });
