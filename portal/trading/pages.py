@@ -7,6 +7,7 @@ from django.conf import settings
 from django.urls import reverse
 
 from ledger.models import Account, Wallet
+from market.errors import sentence_for
 from market.models import GPU_SECONDS_PER_LOT, Instrument, Order
 from market.reads import DayFigures, Level, Preview, Snapshot, day_figures, depth, preview_order, recent_trades
 
@@ -48,8 +49,9 @@ class TicketPreview:
         return self.preview.side == Order.Side.BUY
 
     @property
-    def is_covered(self) -> bool:
-        return self.available_after >= 0
+    def refusal(self) -> str:
+        """Why it would be rejected, in a sentence."""
+        return sentence_for(self.preview.reason) if self.preview.reason else ""
 
 
 def instruments() -> list[Instrument]:

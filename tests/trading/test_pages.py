@@ -156,6 +156,18 @@ def test_the_preview_says_cost_worst_price_balance_after_and_expiry(client, inst
     assert not Order.objects.filter(wallet=ada.wallet).exists()
 
 
+def test_the_preview_says_why_an_order_would_be_rejected(client, instrument, ada):
+    # Covered at the price it would get, not at its limit: what is held is the limit.
+    placed(instrument, some_trader(instrument, "Bob"), "SELL", 40_000, 200)
+    preview, place = (reverse(name, args=[instrument.code]) for name in ("preview-order", "place-order"))
+
+    said = client.post(preview, typed(quantity="400", limit_price="3"), **HTMX)
+    done = client.post(place, typed(quantity="400", limit_price="3"), **HTMX)
+
+    assert b"It would be rejected: Your available balance does not cover this order." in said.content
+    assert b"does not cover this order" in done.content
+
+
 def test_a_half_typed_ticket_has_no_preview_yet(client, instrument, ada):
     answer = client.post(reverse("preview-order", args=[instrument.code]), typed(quantity=""), **HTMX)
 

@@ -5,13 +5,14 @@ import { colour, onThemeChange } from "../base.js";
 
 export class PriceChart {
   constructor(element) {
+    this.times = new Map();
     this.chart = createChart(element, {
       autoSize: true,
       // Its logo brings a style of its own, which the page's policy refuses: the footer names the makers instead.
       layout: { attributionLogo: false, fontFamily: getComputedStyle(document.body).fontFamily, fontSize: 11 },
-      localization: { locale: document.documentElement.lang || "en" },
+      localization: { locale: document.documentElement.lang || "en", timeFormatter: (number) => this.clock(number) },
       rightPriceScale: { borderVisible: false },
-      timeScale: { timeVisible: true, secondsVisible: true, borderVisible: false },
+      timeScale: { borderVisible: false, tickMarkFormatter: (number) => this.clock(number) },
       handleScroll: { vertTouchDrag: false },
     });
     this.line = this.chart.addSeries(LineSeries, {
@@ -33,16 +34,23 @@ export class PriceChart {
 
   /** Trades as [number, seconds, price, quantity, side], oldest first. */
   show(trades) {
-    this.line.setData(trades.map(([number, at, price]) => point(number, at, price)));
+    this.line.setData(trades.map(([number, at, price]) => this.point(number, at, price)));
     this.chart.timeScale().fitContent();
   }
 
   add(number, at, price) {
-    this.line.update(point(number, at, price));
+    this.line.update(this.point(number, at, price));
   }
-}
 
-// Trades of one batch have one instant; the chart wants each point later than the one before.
-function point(number, at, price) {
-  return { time: at + (number % 10_000) / 1e7, value: price / 100 };
+  // Trades of one batch have one instant, and the chart wants whole numbers that rise: a trade's place is its number,
+  // and its time is what the axis says there.
+  point(number, at, price) {
+    this.times.set(number, at);
+    return { time: number, value: price / 100 };
+  }
+
+  clock(number) {
+    const at = this.times.get(number);
+    return at === undefined ? "" : new Date(at * 1000).toISOString().slice(11, 19);
+  }
 }
