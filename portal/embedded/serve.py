@@ -25,6 +25,7 @@ from portal.embedded.home import ROOT, Home, HomeInUse, default_home
 from portal.embedded.postgres import APP_ROLE, OWNER_ROLE, EmbeddedPostgres, EmbeddedPostgresError
 from portal.embedded.supervisor import Child, Supervisor
 from portal.embedded.valkey import EmbeddedValkey, EmbeddedValkeyError
+from scheduler.engines.local import LocalEngine
 
 DATABASE = "hourglass"
 READY_SECONDS = 60
@@ -72,6 +73,8 @@ class Site:
 
     def stop(self) -> None:
         self._supervisor.stop()
+        # Jobs outlive a worker, but not the site: those cut short cost nothing.
+        LocalEngine(home=self.home.path / "jobs").stop_all()
         self._valkey.stop()
         self._postgres.stop()
 

@@ -3,6 +3,7 @@
 Jobs run as the site's own user: this engine keeps nobody from anybody.
 """
 
+import contextlib
 import fcntl
 import json
 import os
@@ -53,26 +54,31 @@ class LocalEngine:
                 cwd=request.directory, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
                 start_new_session=True, pass_fds=[lock],
             ) as runner:  # fmt: skip
+                # It leaves a child behind at once and ends; the child says that the job is on record by closing this.
                 assert runner.stdout is not None
                 runner.stdout.read()
-                # Not waited for: it lives on, and whoever is its parent then buries it.
-                runner.returncode = 0
         finally:
             os.close(lock)
         return self._wait_for_record(request.directory)
 
     def look(self, names: Sequence[str], *, since: datetime) -> Look:  # noqa: ARG002
-        jobs = {}
+        jobs: dict[str, list[Job]] = {}
+        reason = ""
         for name in names:
-            record = self._record(self.home / name)
+            try:
+                record = self._record(self.home / name)
+            except BadOutput as fault:
+                # One job's broken record keeps nobody else's waiting.
+                reason = str(fault)
+                continue
             if record is not None:
                 jobs[name] = [_job(record)]
-        return Look(jobs=jobs, complete=True)
+        return Look(jobs=jobs, complete=not reason, reason=reason)
 
     def live_jobs(self) -> list[Job]:
-        records = (self._record(path.parent) for path in self.home.glob("hg-*/state.json"))
-        jobs = [_job(record) for record in records if record is not None]
-        return [job for job in jobs if job.phase != Phase.ENDED]
+        names = [path.parent.name for path in self.home.glob("hg-*/state.json")]
+        found = self.look(names, since=_instant(0)).jobs.values()
+        return [job for jobs in found for job in jobs if job.phase != Phase.ENDED]
 
     def cancel(self, job_id: str) -> None:
         for job in self.live_jobs():
@@ -99,11 +105,19 @@ class LocalEngine:
         ]
 
     def stop_all(self) -> int:
-        """End every job, as when the machine is switched off; answers how many."""
-        jobs = self.live_jobs()
-        for job in jobs:
-            self.cancel(job.job_id)
-        return len(jobs)
+        """End every job as a power cut would, so that nobody pays for it; answers how many are left."""
+        names = [job.name for job in self.live_jobs()]
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while names and time.monotonic() < deadline:
+            for name in list(names):
+                record = self._record(self.home / name)
+                if record is None or record["state"] in FINAL:
+                    names.remove(name)
+                else:
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(record["pid"], signal.SIGKILL)
+            time.sleep(0.02)
+        return len(names)
 
     @property
     def _slots(self) -> Path:
@@ -151,8 +165,9 @@ class LocalEngine:
         """End what a dead runner left running and say in its place how it ended."""
         alive = os.open(directory / "job.lock", os.O_RDWR | os.O_CREAT, 0o600)
         try:
-            if record["group"] and not local_runner.taken(alive):
-                local_runner.kill_group(record["group"], signal.SIGKILL)
+            # Held by the job's processes alone: the number on record is still theirs.
+            if not local_runner.taken(alive):
+                local_runner.kill_group(int((directory / "group").read_text()), signal.SIGKILL)
         finally:
             os.close(alive)
         draft = directory / "state.json.buried"

@@ -23,6 +23,8 @@ from typing import Any, NoReturn
 POLL_SECONDS = 0.1
 GRACE_SECONDS = 3.0
 LARGEST_FILE = 2**30
+# The job's process group is on record before the job does anything: a runner that dies leaves nobody unfound.
+START = "echo $$ > group.new && mv group.new group && exec /bin/bash ./job.sh"
 
 
 class Cancelled(Exception):
@@ -42,7 +44,7 @@ class Runner:
         self.slots_directory, self.slots = Path(arguments[6]), int(arguments[7])
         self.record: dict[str, Any] = {
             "job_id": self.job_id, "name": self.name, "state": "PENDING", "reason": "", "pid": os.getpid(),
-            "group": None, "submitted_at": time.time(), "started_at": None, "ended_at": None,
+            "submitted_at": time.time(), "started_at": None, "ended_at": None,
             "elapsed": 0, "exit_code": 0,
             "gpus": self.gpus,
         }  # fmt: skip
@@ -59,7 +61,10 @@ class Runner:
 
     def run(self) -> None:
         self.write()
-        os.close(sys.stdout.fileno())  # the engine waits for this: the job is on record
+        # The engine waits for its pipe to close: the job is on record. The number stays taken, or a lock would get it.
+        nothing = os.open(os.devnull, os.O_RDWR)
+        os.dup2(nothing, 1)
+        os.close(nothing)
         try:
             numbers = self.wait_for_slots()
         except Cancelled:
@@ -109,13 +114,13 @@ class Runner:
         begun = time.monotonic()
         with (self.directory / "output.txt").open("wb") as output:
             job = subprocess.Popen(
-                ["/bin/bash", str(self.directory / "job.sh")],
+                ["/bin/sh", "-c", START],
                 cwd=self.directory, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
                 start_new_session=True, pass_fds=[alive],
             )  # fmt: skip
         os.close(alive)
         try:
-            self.write(state="RUNNING", reason="", started_at=time.time(), group=job.pid)
+            self.write(state="RUNNING", reason="", started_at=time.time())
             code = job.wait(timeout=max(0.0, self.walltime - (time.monotonic() - begun)))
             state = "FAILED" if code else "COMPLETED"
         except subprocess.TimeoutExpired:
@@ -127,9 +132,7 @@ class Runner:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         kill_group(job.pid, signal.SIGKILL)
         elapsed = math.ceil(time.monotonic() - begun)
-        self.write(
-            state=state, ended_at=time.time(), elapsed=elapsed, exit_code=code if code >= 0 else 128 - code, group=None
-        )
+        self.write(state=state, ended_at=time.time(), elapsed=elapsed, exit_code=code if code >= 0 else 128 - code)
 
     def stop(self, job: "subprocess.Popen[bytes]") -> int:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -158,4 +161,7 @@ def kill_group(group: int, number: int) -> None:
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, cancelled)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    # The worker is not to be its parent: it may end first, and would otherwise have to bury it.
+    if os.fork():
+        os._exit(0)
     Runner(sys.argv[1:]).run()
