@@ -2,7 +2,13 @@
 
 from django import forms
 from django.forms.renderers import TemplatesSetting
+from django.http import HttpRequest, QueryDict
 from django.utils.translation import gettext_lazy as _
+
+
+def posted(request: HttpRequest) -> QueryDict | None:
+    """What a form is bound to: also to an empty post, which is then told what it lacks."""
+    return request.POST if request.method == "POST" else None
 
 
 class Renderer(TemplatesSetting):

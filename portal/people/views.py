@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from portal.people.access import ACTING, wallets_of
 from portal.people.accounts import rename
-from portal.people.forms import ProfileForm
+from portal.people.forms import ProfileForm, posted
 from portal.people.models import Membership, User
 
 
@@ -22,7 +22,7 @@ def profile(request: HttpRequest) -> HttpResponse:
     """Who I am here, my roles, and the ways in I have set up."""
     user = request.user
     assert isinstance(user, User)
-    form = ProfileForm(request.POST or None, initial={"name": user.name})
+    form = ProfileForm(posted(request), initial={"name": user.name})
     if request.method == "POST" and form.is_valid():
         rename(user_id=user.id, name=form.cleaned_data["name"])
         messages.success(request, _("Your name is saved."))

@@ -22,6 +22,7 @@ from ledger.wallets import freeze_wallet, unfreeze_wallet
 from portal.grants.forms import ReasonForm
 from portal.people.access import Person, may_govern, reads_everything, wallets_governed, wallets_listed
 from portal.people.admin_base import ScopedAdmin, ScopedFilter
+from portal.people.forms import posted
 from portal.people.templatetags import units
 
 STATE = {"frozen": "danger", "open": "success"}
@@ -58,7 +59,7 @@ class WalletAdmin(ScopedAdmin):
     def freeze(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Stop everything that leaves or enters the wallet, with a reason."""
         wallet = self.governed_or_404(request, object_id)
-        form = ReasonForm(request.POST or None)
+        form = ReasonForm(posted(request))
         if request.method == "POST" and form.is_valid():
             try:
                 freeze_wallet(wallet_id=wallet.id, reason=form.cleaned_data["reason"], now=timezone.now())

@@ -20,6 +20,7 @@ from market.models import Instrument, Order, Trade
 from portal.grants.forms import ReasonForm
 from portal.people.access import Person, may_halt, reads_everything, wallets_governed
 from portal.people.admin_base import ScopedAdmin, ScopedFilter
+from portal.people.forms import posted
 from portal.people.templatetags import units
 
 PHASE = {"CONTINUOUS": "success", "HALTED": "warning", "CLOSED": "info"}
@@ -54,7 +55,7 @@ class InstrumentAdmin(ScopedAdmin):
     def halt(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Refuse new orders, with a reason."""
         instrument: Instrument = self.one_or_404(request, object_id)
-        form = ReasonForm(request.POST or None)
+        form = ReasonForm(posted(request))
         if request.method == "POST" and form.is_valid():
             reason = form.cleaned_data["reason"]
             return self.done(request, instrument, f"Halted: {reason}", _t("%(code)s is halted."), reason=reason)

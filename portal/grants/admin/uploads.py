@@ -26,6 +26,7 @@ from portal.grants.models import GrantUpload
 from portal.grants.uploads import discard_upload, grant_upload, outcome, upload_grants, uploads_of
 from portal.people.access import Person, departments_administered, may_govern
 from portal.people.admin_base import ScopedAdmin
+from portal.people.forms import posted
 from portal.people.models import User
 
 STATUS = {"DRAFT": "warning", "GRANTED": "success", "DISCARDED": "info"}
@@ -63,7 +64,7 @@ class GrantUploadAdmin(ScopedAdmin):
 
     def issue_view(self, request: HttpRequest) -> HttpResponse:
         """Make new tokens, or credits, in a department's wallet."""
-        form = IssueForm(request.POST or None, user=request.user, now=database_now())
+        form = IssueForm(posted(request), user=request.user, now=database_now())
 
         def act(key: str) -> int:
             wallet, asset = form.cleaned_data["wallet"], form.cleaned_data["asset"]
@@ -78,7 +79,7 @@ class GrantUploadAdmin(ScopedAdmin):
 
     def grant_view(self, request: HttpRequest) -> HttpResponse:
         """Give what a department holds to a person, an institute or a cohort of it."""
-        form = GrantForm(request.POST or None, user=request.user, now=database_now())
+        form = GrantForm(posted(request), user=request.user, now=database_now())
 
         def act(key: str) -> int:
             data = form.cleaned_data
@@ -150,7 +151,7 @@ class GrantUploadAdmin(ScopedAdmin):
         if not may_govern(request.user):
             raise PermissionDenied
         assert isinstance(request.user, User)
-        form = UploadForm(request.POST or None, request.FILES or None, user=request.user)
+        form = UploadForm(posted(request), request.FILES or None, user=request.user)
         problems: list[str] = []
         if request.method == "POST" and form.is_valid():
             file = form.cleaned_data["file"]

@@ -17,6 +17,7 @@ from portal.institutes.forms import CohortForm, JoinCodeForm, after
 from portal.institutes.models import Cohort, Enrolment, JoinCode
 from portal.people.access import institutes_led
 from portal.people.csv_safety import safe_cell
+from portal.people.forms import posted
 
 
 @login_required
@@ -24,7 +25,7 @@ from portal.people.csv_safety import safe_cell
 def new_cohort(request: HttpRequest, slug: str) -> HttpResponse:
     institute = get_object_or_404(institutes_led(request.user).select_related("wallet"), slug=slug)
     now = timezone.now()
-    form = CohortForm(request.POST or None, now=now)
+    form = CohortForm(posted(request), now=now)
     if request.method == "POST" and form.is_valid():
         try:
             cohort = make_cohort(institute=institute, now=now, **form.values())
@@ -50,7 +51,7 @@ def cohort(request: HttpRequest, slug: str, cohort_id: int) -> HttpResponse:
     found = cohort_or_404(request, slug, cohort_id)
     leads = cohorts_led(request.user).filter(id=found.id).exists()
     now = timezone.now()
-    form = JoinCodeForm(request.POST or None, now=now, cohort_ends_at=found.ends_at)
+    form = JoinCodeForm(posted(request), now=now, cohort_ends_at=found.ends_at)
     if request.method == "POST":
         get_object_or_404(cohorts_led(request.user), id=found.id)
         if form.is_valid():
