@@ -18,7 +18,7 @@ from portal.grants.uploads import units_of
 from portal.people.access import Person, departments_administered, wallets_governed
 
 
-class WalletField(forms.ModelChoiceField):
+class WalletField(forms.ModelChoiceField):  # type: ignore[type-arg]
     def label_from_instance(self, obj: Any) -> str:
         owner = getattr(obj, "owner", None)
         return f"{obj.name} ({owner.email if owner else obj.get_kind_display()})"

@@ -29,7 +29,7 @@ def after(day: date) -> datetime:
     return start_of(day) + timedelta(days=1)
 
 
-class SeriesField(forms.ModelChoiceField):
+class SeriesField(forms.ModelChoiceField):  # type: ignore[type-arg]
     """A series, said with what it is and until when."""
 
     def label_from_instance(self, obj: Any) -> str:

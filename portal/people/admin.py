@@ -59,7 +59,7 @@ class OrganisationAdmin(ScopedAdmin):
         return obj is None or organisations_governed(request.user).filter(id=obj.id).exists()
 
 
-class MembershipForm(forms.ModelForm):
+class MembershipForm(forms.ModelForm):  # type: ignore[type-arg]
     """A role for somebody known by their address, who need not be in one's lists yet."""
 
     email = forms.EmailField(label=_("E-mail address"), widget=UnfoldAdminEmailInputWidget())

@@ -53,7 +53,7 @@ class ScopedFilter(admin.RelatedFieldListFilter):
     def has_output(self) -> bool:
         return True
 
-    def field_choices(self, field: Any, request: HttpRequest, model_admin: Any) -> list[tuple[Any, str]]:
+    def field_choices(self, field: Any, request: HttpRequest, model_admin: Any) -> list[Any]:
         related = field.remote_field.model
         theirs = model_admin.admin_site._registry.get(related)
         if theirs is None:
@@ -111,7 +111,8 @@ class ScopedAdmin(ExportMixin, ModelAdmin):  # type: ignore[misc]
         return [type("Resource", (SafeResource,), {"Meta": meta})]
 
     def get_export_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        return super().get_export_queryset(request)[:MOST_EXPORTED]
+        found: QuerySet[Any] = super().get_export_queryset(request)[:MOST_EXPORTED]
+        return found
 
     def one_or_404(self, request: HttpRequest, object_id: str) -> Any:
         found = self.get_object(request, object_id)

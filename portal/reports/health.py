@@ -95,7 +95,7 @@ def _log(now: datetime) -> Part:
 
 
 def _market() -> Part:
-    phases = dict(Instrument.objects.values_list("phase").annotate(n=Count("id")))
+    phases: dict[str, int] = dict(Instrument.objects.values_list("phase").annotate(n=Count("id")))
     halted = phases.get(Instrument.Phase.HALTED, 0)
     waiting = Order.objects.filter(status=Order.Status.WAITING).count()
     figures = [
@@ -111,13 +111,13 @@ def _market() -> Part:
 def _redemptions(now: datetime) -> Part:
     status = Redemption.Status
     rows = Redemption.objects.unsettled().values("status").annotate(n=Count("id"), oldest=Min("created_at"))
-    found = {row["status"]: row for row in rows}
+    found: dict[str, dict[str, Any]] = {row["status"]: row for row in rows}
     figures = [
         (status(name).label.capitalize(), f"{found[name]['n']} · {_age(found[name]['oldest'], now)}")
         for name in status.values
         if name in found
     ]
-    parked = found.get(status.PARKED, {}).get("n", 0)
+    parked = found[status.PARKED]["n"] if status.PARKED in found else 0
     oldest = min((found[name]["oldest"] for name in (status.PENDING, status.SUBMITTING) if name in found), default=None)
     if parked:
         says = _("%(n)d redemptions wait for a person.") % {"n": parked}

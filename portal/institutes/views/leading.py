@@ -1,6 +1,8 @@
 """What a lead does: cohorts, codes, roster."""
 
 import csv
+from dataclasses import dataclass
+from decimal import Decimal
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -96,15 +98,15 @@ def roster_csv(request: HttpRequest, slug: str, cohort_id: int) -> HttpResponse:
     lines = csv.writer(answer)
     lines.writerow(["name", "e-mail", "enrolled_at", "granted_gpu_hours", "series", "left_gpu_hours"])
     for row in roster(found):
-        enrolment, left = row["enrolment"], row["left"]
+        enrolment = row.enrolment
         lines.writerow(
             [
                 safe_cell(enrolment.user.name),
                 safe_cell(enrolment.user.email),
                 enrolment.enrolled_at.isoformat(),
-                f"{found.allowance / SECONDS_PER_GPU_HOUR:.4f}",
+                hours(found.allowance),
                 safe_cell(found.asset.code),
-                f"{left / SECONDS_PER_GPU_HOUR:.4f}",
+                hours(row.left),
             ]
         )
     return answer
@@ -115,11 +117,23 @@ def cohort_or_404(request: HttpRequest, slug: str, cohort_id: int) -> Cohort:
     return get_object_or_404(cohorts, institute__slug=slug, id=cohort_id)
 
 
-def roster(cohort: Cohort) -> list[dict[str, Enrolment | int]]:
+def hours(gpu_seconds: int) -> str:
+    return f"{Decimal(gpu_seconds) / SECONDS_PER_GPU_HOUR:.4f}"
+
+
+@dataclass(frozen=True)
+class Row:
+    """A student of the roster, and what is left of the cohort's series in their wallet, in GPU-seconds."""
+
+    enrolment: Enrolment
+    left: int
+
+
+def roster(cohort: Cohort) -> list[Row]:
     """The students, in the order they came, and what is left of the series in each wallet."""
     enrolments = list(
         Enrolment.objects.filter(cohort=cohort).select_related("user", "grant", "join_code").order_by("enrolled_at")
     )
     wallets = [enrolment.user.wallet_id for enrolment in enrolments]
     left = dict(Account.objects.filter(wallet__in=wallets, asset=cohort.asset).values_list("wallet_id", "balance"))
-    return [{"enrolment": enrolment, "left": left.get(enrolment.user.wallet_id, 0)} for enrolment in enrolments]
+    return [Row(enrolment, left.get(enrolment.user.wallet_id or 0, 0)) for enrolment in enrolments]
