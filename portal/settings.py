@@ -214,10 +214,13 @@ DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Hourglass <hourglass
 
 # Which engine runs jobs: `slurm`, or `local` for this machine with counted GPU slots.
 HOURGLASS_ENGINE = env.str("HOURGLASS_ENGINE", default="slurm" if PRODUCTION else "local")
+if PRODUCTION and HOURGLASS_ENGINE != "slurm":
+    # Its jobs run as the site's own user, who can read the site's keys.
+    raise ImproperlyConfigured("HOURGLASS_ENGINE must be slurm in production mode.")
 HOURGLASS_JOBS_DIR = env.str("HOURGLASS_JOBS_DIR", default=str(BASE_DIR / "var" / "jobs"))
 # All of our environment that Slurm's commands get to see.
 HOURGLASS_SLURM_ENVIRONMENT = {name: env.str(name) for name in ("SLURM_CONF", "PATH") if name in env.ENVIRON}
-# Whose Slurm jobs they are, when not the worker's own user (by runuser as root, else by sudo -n), and what runs Dask.
+# Whose Slurm jobs they are, when not the worker's own user (then the worker runs as root), and what runs Dask.
 HOURGLASS_JOB_USER = env.str("HOURGLASS_JOB_USER", default="")
 HOURGLASS_JOB_PYTHON = env.str("HOURGLASS_JOB_PYTHON", default="")
 # The Slurm account of wallets whose department names none.

@@ -163,8 +163,11 @@ def cancel_redemption(*, redemption_id: int) -> Redemption:
         redemption.save(update_fields=["cancel_requested_at"])
         note_change(redemption, now=now, note="Cancelling was asked for.")
     never_submitted = redemption.intended_at is None and not redemption.job_id
-    if never_submitted and redemption.status in {Status.PENDING, Status.SUBMITTING, Status.PARKED}:
+    if never_submitted and redemption.status in {Status.PENDING, Status.SUBMITTING}:
         close_unused(redemption, now=now, note="Cancelled before it was submitted.")
+    elif redemption.status == Status.PARKED:
+        # No job is known. Should one turn up after all, reconciling ends it.
+        close_unused(redemption, now=now, note="Cancelled while it was parked.")
     return redemption
 
 

@@ -165,7 +165,7 @@ def _park(redemption: Redemption, *, reason: str, now: datetime) -> bool:
 def retry_redemption(*, redemption_id: int, now: datetime) -> bool:
     """Try a parked redemption again, as an operator decides; False when it is not parked."""
     if not Redemption.objects.filter(id=redemption_id, status=Status.PARKED, cancel_requested_at=None).update(
-        status=Status.PENDING, reason="", intents=0
+        status=Status.PENDING, reason="", intents=0, intended_at=None, unseen_since=None, job_id=""
     ):
         return False
     note_change(Redemption.objects.get(id=redemption_id), now=now, note="To be tried again.")

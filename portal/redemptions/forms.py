@@ -53,7 +53,8 @@ class RedeemForm(forms.Form):
     shown = forms.CharField(widget=forms.HiddenInput, required=False, max_length=64)
 
     def __init__(self, *arguments: Any, wallet: Wallet, **keywords: Any) -> None:
-        super().__init__(*arguments, label_suffix="", **keywords)
+        super().__init__(*arguments, **keywords)
+        self.label_suffix = ""
         self.wallet = wallet
         series = self.fields["asset"]
         assert isinstance(series, forms.ModelChoiceField)

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from scheduler.engines import Phase
 from scheduler.errors import EngineRefused, EngineUnreachable
-from scheduler.following import follow_redemptions
+from scheduler.following import LOST_AFTER, follow_redemptions
 from scheduler.models import Redemption
 from scheduler.redemptions import cancel_redemption
 from scheduler.submission import LEASE, MAX_INTENTS, Site, claim_redemption, retry_redemption, submit_redemption
@@ -306,3 +306,40 @@ def test_with_accounting_down_an_ended_job_waits_to_be_settled(site: Site, slurm
 
     redemption.refresh_from_db()
     assert (redemption.status, redemption.charged_amount) == (Status.SETTLED, 60)
+
+
+def test_a_job_denied_for_hours_is_parked_and_its_tokens_can_be_had_back(site: Site, slurm: FakeSlurm) -> None:
+    redemption, now = redeemed(site.home), timezone.now()
+    follow_redemptions(site=site, now=now)
+    slurm.sees_jobs = False
+    follow_redemptions(site=site, now=now)
+    slurm.accounting_is_up = False
+    follow_redemptions(site=site, now=now + LOST_AFTER)
+    slurm.accounting_is_up = True
+    follow_redemptions(site=site, now=now + LOST_AFTER)
+    redemption.refresh_from_db()
+    assert redemption.status == Status.QUEUED
+
+    follow_redemptions(site=site, now=now + 2 * LOST_AFTER)
+
+    redemption.refresh_from_db()
+    assert redemption.status == Status.PARKED
+    assert account(redemption).held == redemption.held_amount
+    cancel_redemption(redemption_id=redemption.id)
+    assert account(redemption).held == 0
+
+
+def test_one_redemptions_trouble_keeps_no_other_waiting(site: Site, slurm: FakeSlurm) -> None:
+    first, second = redeemed(site.home), redeemed(site.home)
+    troubles = iter([RuntimeError("a fault of ours")])
+
+    def fail_once() -> None:
+        for trouble in troubles:
+            raise trouble
+
+    slurm.at_ready = fail_once
+    follow_redemptions(site=site, now=timezone.now())
+
+    first.refresh_from_db()
+    second.refresh_from_db()
+    assert (first.status, second.status) == (Status.SUBMITTING, Status.QUEUED)
