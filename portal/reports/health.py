@@ -110,7 +110,7 @@ def _market() -> Part:
 
 def _redemptions(now: datetime) -> Part:
     status = Redemption.Status
-    rows = Redemption.objects.unsettled().values("status").annotate(n=Count("id"), oldest=Min("created_at"))
+    rows: Any = Redemption.objects.unsettled().values("status").annotate(n=Count("id"), oldest=Min("created_at"))
     found: dict[str, dict[str, Any]] = {row["status"]: row for row in rows}
     figures = [
         (status(name).label.capitalize(), f"{found[name]['n']} · {_age(found[name]['oldest'], now)}")
