@@ -38,16 +38,15 @@ def write(
     ours = {working.id for working, _ in new}
     changed = [order for id_, order in outcome.changed.items() if id_ not in ours]
     trades = outcome.trades
-    references = [f"trade:{loaded.code}:{number}" for number, _ in enumerate(trades, loaded.last_trade + 1)]
-    bodies = [_body(loaded, trade, reference) for trade, reference in zip(trades, references, strict=True)]
     last_trade = loaded.last_trade + len(trades)
     last_price = trades[-1].price if trades else loaded.last_price
     if len(new) >= COPY_FROM:
         _copy_orders(cursor, loaded, new)
         new = []
     if len(trades) >= COPY_FROM:
-        _copy_trades(cursor, loaded, before, trades, references, bodies)
-        before, trades, references, bodies = {}, [], [], []
+        _copy_trades(cursor, loaded, before, trades)
+        before, trades = {}, []
+    entries = [_entry(loaded, trade, number) for number, trade in enumerate(trades, loaded.last_trade + 1)]
     said = bool(outcome.levels or outcome.trades)
     cursor.execute(
         _WRITE,
@@ -56,9 +55,9 @@ def write(
             loaded.now,
             integers(before),
             integers(before.values()),
-            references,
-            bodies,
-            [leaf_hash(body) for body in bodies],
+            [reference for reference, _, _ in entries],
+            [body for _, body, _ in entries],
+            [leaf for _, _, leaf in entries],
             integers(account for trade in trades for account, _ in _postings(trade)),
             integers(amount for trade in trades for _, amount in _postings(trade)),
             integers(trade.maker.id for trade in trades),
@@ -139,10 +138,8 @@ def _copy_trades(
     loaded: Loaded,
     before: dict[int, int],
     trades: Sequence[BatchTrade],
-    references: Sequence[str],
-    bodies: Sequence[bytes],
 ) -> None:
-    """Changes of held, then entries, postings and trades."""
+    """Changes of held, then entries, postings and trades. Rows are made while Postgres takes in the ones before."""
     cursor.execute(
         "SELECT ARRAY(SELECT nextval('ledger_entry_id_seq') FROM generate_series(1, %s::integer)),"
         " ledger_change_held(%s::bigint[], %s::bigint[])",
@@ -158,8 +155,8 @@ def _copy_trades(
         " FROM STDIN (FORMAT BINARY)"
     ) as copy:
         copy.set_types(["int8", "text", "text", "text", "bytea", "bytea", "timestamptz"])
-        for id_, reference, body in zip(ids, references, bodies, strict=True):
-            copy.write_row((id_, "TRANSFER", "TRADE", reference, body, leaf_hash(body), loaded.now))
+        for number, (id_, trade) in enumerate(zip(ids, trades, strict=True), loaded.last_trade + 1):
+            copy.write_row((id_, "TRANSFER", "TRADE", *_entry(loaded, trade, number), loaded.now))
     with cursor.copy("COPY ledger_posting (transfer_id, account_id, amount) FROM STDIN (FORMAT BINARY)") as copy:
         copy.set_types(["int8", "int8", "int8"])
         for id_, trade in zip(ids, trades, strict=True):
@@ -191,7 +188,8 @@ def _postings(trade: BatchTrade) -> tuple[tuple[int, int], ...]:
     )
 
 
-def _body(loaded: Loaded, trade: BatchTrade, reference: str) -> bytes:
+def _entry(loaded: Loaded, trade: BatchTrade, number: int) -> tuple[str, bytes, bytes]:
+    """The log entry of a trade: its reference, its bytes and their hash."""
     (_, paid), (_, got), (_, given), (_, taken) = _postings(trade)
     buyer, seller = trade.buyer.wallet_tag, trade.seller.wallet_tag
     sides = (
@@ -200,7 +198,9 @@ def _body(loaded: Loaded, trade: BatchTrade, reference: str) -> bytes:
         (seller, loaded.base_tag, given),
         (buyer, loaded.base_tag, taken),
     )
-    return transfer_body(kind="TRADE", reference=reference, recorded_at=loaded.now, postings=sides)
+    reference = f"trade:{loaded.code}:{number}"
+    body = transfer_body(kind="TRADE", reference=reference, recorded_at=loaded.now, postings=sides)
+    return reference, body, leaf_hash(body)
 
 
 def _payload(loaded: Loaded, outcome: Outcome) -> str:
