@@ -11,4 +11,5 @@ urlpatterns = [
     path("redemptions/<uuid:public_id>/live", views.live, name="redemption-live"),
     path("redemptions/<uuid:public_id>/output", views.output, name="redemption-output"),
     path("redemptions/<uuid:public_id>/cancel", views.cancel, name="cancel-redemption"),
+    path("redemptions/<uuid:public_id>/retry", views.retry, name="retry-redemption"),
 ]

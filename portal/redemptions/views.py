@@ -26,6 +26,7 @@ from scheduler.configured import job_place, jobs_home
 from scheduler.jobfiles import job_output
 from scheduler.models import Redemption
 from scheduler.redemptions import cancel_redemption, planned_job, redeem_tokens
+from scheduler.submission import retry_redemption
 
 PAGE = 25
 SHOWN_BYTES = 6_000
@@ -139,6 +140,19 @@ def cancel(request: HttpRequest, public_id: UUID) -> HttpResponse:
         else:
             messages.success(request, _("The job is being ended. It is charged for what it used."))
         wake_submitter(found.id)
+    return redirect("redemption", public_id=public_id)
+
+
+@require_POST
+@login_required
+def retry(request: HttpRequest, public_id: UUID) -> HttpResponse:
+    """Try a parked job again, when what stood in its way is put right."""
+    found = get_object_or_404(redemptions_to_cancel(request.user), public_id=public_id)
+    if retry_redemption(redemption_id=found.id, now=timezone.now()):
+        messages.success(request, _("The job is tried again."))
+        wake_submitter(found.id)
+    else:
+        messages.error(request, _("This job is not parked any more."))
     return redirect("redemption", public_id=public_id)
 
 

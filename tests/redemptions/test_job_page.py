@@ -107,6 +107,23 @@ def test_cancelling_what_has_ended_says_so(page: Client, redeem: Callable[..., R
     assert "already ended" in response.content.decode()
 
 
+def test_a_parked_job_says_why_and_can_be_tried_again(
+    page: Client, redeem: Callable[..., Redemption], local_site: Site
+) -> None:
+    redemption = redeem()
+    Redemption.objects.filter(id=redemption.id).update(status=Status.PARKED, reason="Slurm refused the job: no QOS")
+    html = page.get(address(redemption)).content.decode()
+    assert "Slurm refused the job: no QOS" in html
+    assert "Try again" in html
+
+    page.post(address(redemption, "retry"))
+    until_settled(redemption, site=local_site)
+
+    assert redemption.status == Status.SETTLED
+    response = page.post(address(redemption, "retry"), follow=True)
+    assert "not parked any more" in response.content.decode()
+
+
 def test_the_output_is_plain_text_and_nothing_else(
     page: Client, redeem: Callable[..., Redemption], local_site: Site
 ) -> None:
@@ -152,6 +169,7 @@ def test_anothers_job_cannot_be_cancelled(redeem: Callable[..., Redemption]) -> 
     stranger.force_login(some_person("Eve Hull"))
 
     assert stranger.post(address(redemption, "cancel")).status_code == 404
+    assert stranger.post(address(redemption, "retry")).status_code == 404
     redemption.refresh_from_db()
     assert redemption.status == Status.PENDING
 
