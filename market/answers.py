@@ -41,7 +41,8 @@ class PlacedOrder:
 
 
 Answer: TypeAlias = PlacedOrder | ClientOrderIdConflict
-Answers: TypeAlias = dict[NewOrder, Answer]
+# In the places of the orders asked for.
+Answers: TypeAlias = list[Answer]
 
 
 def conflict(order: NewOrder, content: tuple[int, str, int, int, str]) -> ClientOrderIdConflict | None:

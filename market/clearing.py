@@ -6,8 +6,8 @@ import psycopg
 from django.db import IntegrityError, connection, transaction
 from psycopg.errors import UniqueViolation
 
-from market.answers import Answers, NewOrder, PlacedOrder, conflict
-from market.batch import Working, clear_batch
+from market.answers import Answer, Answers, NewOrder, PlacedOrder, conflict
+from market.batch import clear_batch
 from market.loading import Loaded, enter
 from market.models import Order
 from market.settling import write
@@ -34,7 +34,10 @@ def clear(instrument_id: int, orders: Sequence[NewOrder] = ()) -> Answers:
 
 def _clear(instrument_id: int, orders: Sequence[NewOrder]) -> Answers:
     # An id asked for twice in one batch is placed once.
-    ours = list({order.key: order for order in reversed(orders)}.values())[::-1]
+    once: dict[tuple[int, str], NewOrder] = {}
+    for order in orders:
+        once.setdefault(order.key, order)
+    ours = list(once.values())
     loaded = _clear_once(instrument_id, ours, block=False)
     while loaded is None:
         # Ours are in the inbox. By the time we have the lock the process that had it may have cleared them, which is
@@ -42,9 +45,10 @@ def _clear(instrument_id: int, orders: Sequence[NewOrder]) -> Answers:
         loaded = _clear_once(instrument_id, [], block=True)
         if loaded is not None and len(loaded.inbox) >= _INBOX_LIMIT:
             loaded = None
-    answers = _answers(orders, loaded)
-    missing = [order for order in orders if order not in answers]
-    return answers | _look_up(missing) if missing else answers
+    answers = [_answer(order, loaded) for order in orders]
+    missing = [order for order, answer in zip(orders, answers, strict=True) if answer is None]
+    known = _look_up(missing) if missing else {}
+    return [answer or _stored(order, known) for order, answer in zip(orders, answers, strict=True)]
 
 
 def _clear_once(instrument_id: int, orders: Sequence[NewOrder], *, block: bool) -> Loaded | None:
@@ -67,34 +71,31 @@ def _clear_once(instrument_id: int, orders: Sequence[NewOrder], *, block: bool) 
     return loaded
 
 
-def _answers(orders: Sequence[NewOrder], loaded: Loaded) -> Answers:
-    answers: Answers = {}
-    for order in orders:
-        found = loaded.new.get(order.key) or loaded.inbox.get(order.key)
-        if found is not None:
-            answers[order] = conflict(order, _content(order, found)) or PlacedOrder(
-                found.id, found.status, order.quantity, found.filled_quantity, found.filled_value, found.reason
-            )
-    return answers
-
-
-def _content(order: NewOrder, found: Working) -> tuple[int, str, int, int, str]:
+def _answer(order: NewOrder, loaded: Loaded) -> Answer | None:
+    """What became of an order that this very clearing took; None for another."""
+    key = order.key
+    found = loaded.new.get(key) or loaded.inbox.get(key)
+    if found is None:
+        return None
     quantity = found.open_quantity + found.filled_quantity
-    return order.instrument_id, found.side, found.limit_price, quantity, "GTC" if found.stays else "IOC"
+    content = order.instrument_id, found.side, found.limit_price, quantity, "GTC" if found.stays else "IOC"
+    return conflict(order, content) or PlacedOrder(
+        found.id, found.status, quantity, found.filled_quantity, found.filled_value, found.reason
+    )
 
 
-def _look_up(orders: Sequence[NewOrder]) -> Answers:
+def _look_up(orders: Sequence[NewOrder]) -> dict[tuple[int, str], Order]:
     """Orders asked for before, or cleared by another process in the meantime."""
     rows = Order.objects.filter(
         wallet_id__in={order.wallet_id for order in orders},
         client_order_id__in={order.client_order_id for order in orders},
     )
-    by_key = {(row.wallet_id, row.client_order_id): row for row in rows}
-    answers: Answers = {}
-    for order in orders:
-        row = by_key[order.key]
-        content = row.instrument_id, row.side, row.limit_price, row.quantity, row.time_in_force
-        answers[order] = conflict(order, content) or PlacedOrder(
-            row.id, row.status, row.quantity, row.filled_quantity, row.filled_value, row.reason
-        )
-    return answers
+    return {(row.wallet_id, row.client_order_id): row for row in rows}
+
+
+def _stored(order: NewOrder, known: dict[tuple[int, str], Order]) -> Answer:
+    row = known[order.key]
+    content = row.instrument_id, row.side, row.limit_price, row.quantity, row.time_in_force
+    return conflict(order, content) or PlacedOrder(
+        row.id, row.status, row.quantity, row.filled_quantity, row.filled_value, row.reason
+    )

@@ -61,8 +61,10 @@ class Combiner:
         failure: BaseException | None = None
         try:
             answers = self._clear([order for ticket in batch for order in ticket.orders])
+            start = 0
             for ticket in batch:
-                ticket.answers = {order: answers[order] for order in ticket.orders}
+                ticket.answers = answers[start : start + len(ticket.orders)]
+                start += len(ticket.orders)
         except BaseException as error:  # noqa: BLE001 - whatever it is, the others must be woken
             failure = error
             for ticket in batch:

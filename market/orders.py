@@ -46,14 +46,15 @@ def place_orders(orders: Sequence[NewOrder]) -> list[Answer]:
     """Place many orders, in the order given for each instrument; answers stand in the same places."""
     for order in orders:
         check_order(order)
-    by_instrument: dict[int, list[NewOrder]] = {}
-    for order in orders:
-        by_instrument.setdefault(order.instrument_id, []).append(order)
-    answers: Answers = {}
-    for instrument_id, ours in by_instrument.items():
+    places: dict[int, list[int]] = {}
+    for place, order in enumerate(orders):
+        places.setdefault(order.instrument_id, []).append(place)
+    answers: dict[int, Answer] = {}
+    for instrument_id, ours in places.items():
         for start in range(0, len(ours), LARGEST_BATCH):
-            answers |= _submit(instrument_id, ours[start : start + LARGEST_BATCH])
-    return [answers[order] for order in orders]
+            chunk = ours[start : start + LARGEST_BATCH]
+            answers.update(zip(chunk, _submit(instrument_id, [orders[place] for place in chunk]), strict=True))
+    return [answers[place] for place in range(len(orders))]
 
 
 def check_order(order: NewOrder) -> None:
