@@ -19,6 +19,7 @@ app.conf.beat_schedule = {
     },
     "reconcile-redemptions": {"task": "portal.redemptions.tasks.reconcile_jobs", "schedule": 60.0},
     "heartbeat": {"task": "portal.reports.tasks.heartbeat", "schedule": 10.0, "options": {"expires": 20}},
+    "close-expired": {"task": "portal.trading.tasks.close_expired", "schedule": 30.0},
     "seal": {"task": "portal.wallets.tasks.seal", "schedule": 2.0},
     "expire-holds": {"task": "portal.wallets.tasks.expire_due_holds", "schedule": 30.0},
 }
