@@ -55,6 +55,7 @@ def test_production_has_no_demo(tmp_path):
     key.write_text("x")
     environment = os.environ | {
         "HOURGLASS_MODE": "production",
+        "HOURGLASS_ENGINE": "slurm",
         "SECRET_KEY": "pQ7" + "abcdefghij0123456789" * 3,
         "LEDGER_SIGNING_KEY_FILE": str(key),
         "LEDGER_TREE_HEAD_FILE": str(tmp_path / "head"),
