@@ -180,7 +180,10 @@ ACCOUNT_RATE_LIMITS: dict[str, str] | bool = {} if HOURGLASS_MODE != "test" else
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not PRODUCTION
+# Whoever governs other people's tokens signs in with more than a password.
+ADMIN_REQUIRES_SECOND_STEP = env.bool("ADMIN_REQUIRES_SECOND_STEP", default=PRODUCTION)
 USERSESSIONS_TRACK_ACTIVITY = True
+ACCOUNT_EMAIL_SUBJECT_PREFIX = "Hourglass: "
 SOCIALACCOUNT_PROVIDERS = {"openid_connect": {"APPS": env.json("OIDC_PROVIDERS", default=[])}}
 
 LANGUAGE_CODE = "en"

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from django.contrib import admin
+from allauth.mfa.utils import is_mfa_enabled
+from django.conf import settings
+from django.contrib import admin, messages
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.db.models import Field, Model, QuerySet
@@ -36,14 +38,20 @@ class HourglassAdminSite(UnfoldAdminSite):  # type: ignore[misc]
             super().register(model_or_iterable, admin_class, **options)
 
     def has_permission(self, request: HttpRequest) -> bool:
-        return may_use_admin(request.user)
+        return may_use_admin(request.user) and not self.lacks_second_step(request)
+
+    def lacks_second_step(self, request: HttpRequest) -> bool:
+        return settings.ADMIN_REQUIRES_SECOND_STEP and not is_mfa_enabled(request.user)
 
     def login(self, request: HttpRequest, _extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """By the site's own sign-in, with its second step."""
         if not request.user.is_authenticated:
             return redirect_to_login(request.GET.get("next") or reverse("admin:index"))
-        if not self.has_permission(request):
+        if not may_use_admin(request.user):
             raise PermissionDenied(_("The administration is for department admins, auditors and operators."))
+        if self.lacks_second_step(request):
+            messages.warning(request, _("The administration asks for a second step. Set one up, then come back."))
+            return redirect("mfa_index")
         return redirect("admin:index")
 
 

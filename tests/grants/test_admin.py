@@ -6,6 +6,7 @@ import re
 import uuid
 
 import pytest
+from allauth.mfa.totp.internal.auth import TOTP
 from django.contrib import admin as django_admin
 from django.db import DatabaseError, connection, transaction
 from django.urls import reverse
@@ -128,6 +129,19 @@ def test_the_admin_is_not_for_others(role):
     client = signed_in(some_person("Rita", (role, organisation)))
 
     assert client.get("/admin/ledger/wallet/", follow=True).status_code == 403
+
+
+def test_where_a_second_step_is_asked_for_the_admin_waits_for_it(settings):
+    settings.ADMIN_REQUIRES_SECOND_STEP = True
+    world = a_world()
+    client = signed_in(world.admin)
+
+    refused = client.get("/admin/ledger/wallet/", follow=True)
+    assert refused.redirect_chain[-1][0] == "/accounts/2fa/"
+    assert "asks for a second step" in refused.content.decode()
+
+    TOTP.activate(world.admin, "JBSWY3DPEHPK3PXP")
+    assert client.get("/admin/ledger/wallet/").status_code == 200
 
 
 def test_issuing_shows_before_and_does_once():

@@ -79,6 +79,10 @@ def pages_of(two: Two) -> list[tuple[str, str]]:
         ("researcher", "/redeem/"),
         ("researcher", "/market/"),
         ("researcher", f"/market/{two.objects['here']['code']}/"),
+        ("admin", "/admin/"),
+        ("admin", "/admin/ledger/wallet/"),
+        ("admin", "/admin/grants/grantupload/grant/"),
+        ("admin", f"/admin/grants/grantupload/{two.objects['here']['grants.grantupload']}/change/"),
     ]
 
 
@@ -102,7 +106,7 @@ def test_no_page_spills_or_is_refused_a_part(live_server, settings, tmp_path, wi
             faults = [text for text in page.faults if "422" not in text and "/events/" not in text]
             if spill > 0 or faults or answer.status not in {200, 422}:
                 wrong.append((path, answer.status, f"{spill} px too wide", faults))
-            if page.locator("main h1").count() != 1:
+            if role != "admin" and page.locator("main h1").count() != 1:
                 wrong.append((path, "has no single first heading"))
             page.context.close()
 

@@ -183,6 +183,31 @@ def test_other_sessions_are_listed_and_ended():
     assert not is_signed_in(there)
 
 
+def test_nobody_says_where_they_come_from_or_who_they_are_in_a_header():
+    ada, eve = some_person("Ada"), some_person("Eve")
+    client = Client(
+        headers={"X-Forwarded-For": "6.6.6.6, 127.0.0.1", "X-User-Id": str(eve.id), "Remote-User": eve.email}
+    )
+    client.post("/accounts/login/", {"login": ada.email, "password": PASSWORD})
+
+    page = client.get("/accounts/sessions/").content.decode()
+
+    assert "127.0.0.1" in page
+    assert "6.6.6.6" not in page
+    assert ada.email in page
+
+
+def test_another_persons_form_token_is_refused():
+    ada, eve = Client(enforce_csrf_checks=True), Client(enforce_csrf_checks=True)
+    token = eve.get("/accounts/login/").cookies["csrftoken"].value
+    ada.get("/accounts/login/")
+
+    in_form = ada.post("/accounts/login/", {"login": "x", "password": "y", "csrfmiddlewaretoken": token})
+    in_address = ada.post(f"/accounts/login/?csrfmiddlewaretoken={ada.cookies['csrftoken'].value}", {"login": "x"})
+
+    assert (in_form.status_code, in_address.status_code) == (403, 403)
+
+
 def test_a_session_ends_with_sign_out_a_new_password_or_a_closed_account():
     ada = some_person()
 
