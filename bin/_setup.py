@@ -15,7 +15,7 @@ SITE, TESTS = "requirements.txt", "requirements-test.txt"
 
 def python_with(lock: str) -> str:
     """The virtual environment's Python, with everything of the lock file installed."""
-    if sys.version_info < (3, 11):
+    if sys.version_info < (3, 11):  # noqa: UP036 - whoever runs it with an older one is told
         sys.exit(f"Hourglass needs Python 3.11 or newer; this is {sys.version.split()[0]}.")
     python = VENV / "bin" / "python"
     wanted, more = _digest(lock), _digest(TESTS)

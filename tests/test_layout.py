@@ -42,7 +42,7 @@ def test_nothing_is_called_services_utils_or_helpers():
 
 
 def test_every_package_says_what_it_owns_in_under_ten_lines():
-    for package in [ROOT / name for name in PACKAGES] + [path for path in (ROOT / "portal").iterdir()]:
+    for package in [ROOT / name for name in PACKAGES] + list((ROOT / "portal").iterdir()):
         if not (package / "__init__.py").exists():
             continue
         docstring = ast.get_docstring(ast.parse((package / "__init__.py").read_text()))
@@ -51,7 +51,7 @@ def test_every_package_says_what_it_owns_in_under_ten_lines():
 
 
 def test_no_script_module_is_longer_than_200_lines():
-    own = [path for path in (ROOT / "static" / "js").rglob("*.js")]
+    own = list((ROOT / "static" / "js").rglob("*.js"))
 
     assert {path.name for path in own if len(path.read_text().splitlines()) > 200} == set()
 
