@@ -99,6 +99,7 @@ RULES: dict[str, Rule] = {
     "redemption-live": mine(),
     "redemption-output": mine(own=404),
     "cancel-redemption": act(researcher=302),
+    "retry-redemption": act(researcher=302),
     "my-orders": Rule({"here": row(LOGIN, 200), "missing": row(LOGIN, 404)}, {"here": NO_POST, "missing": NO_POST}),
     "preview-order": Rule(
         {"here": row(405, 405), "missing": row(405, 405)},
