@@ -158,6 +158,7 @@ def arguments(name: str, objects: dict[str, Any]) -> dict[str, Any]:
         "redemption-live": {"public_id": objects["redemption"]},
         "redemption-output": {"public_id": objects["redemption"]},
         "cancel-redemption": {"public_id": objects["redemption"]},
+        "retry-redemption": {"public_id": objects["redemption"]},
     }.get(name, {})
 
 
