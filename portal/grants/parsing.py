@@ -1,19 +1,21 @@
-"""What a CSV file of grants says: a pure function from bytes to lines and problems."""
+"""What a CSV file of grants says: a function from bytes to lines and problems, without database or clock."""
 
 from __future__ import annotations
 
 import csv
 import io
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
-from portal.grants.errors import BadUpload
+from django.utils.translation import gettext as _
+
+from portal.grants.errors import BadUpload, Problem
 
 COLUMNS = ("email", "series", "amount")
 LARGEST_FILE = 1_000_000
 MOST_LINES = 5_000
-MOST_PROBLEMS = 50
 # Hours or credits: plain figures with at most two decimals, so that 1e9, NaN and thousands separators are refused.
 FIGURE = re.compile(r"^\d{1,9}(\.\d{1,2})?$", re.ASCII)
 
@@ -28,20 +30,22 @@ class Line:
     amount: Decimal
 
 
-def parse(data: bytes) -> tuple[list[Line], list[str]]:
+def parse(data: bytes) -> tuple[list[Line], list[Problem]]:
     """The file's lines, and what is wrong with the others. Raises BadUpload when it cannot be read at all."""
     if len(data) > LARGEST_FILE:
-        raise BadUpload(f"The file is larger than {LARGEST_FILE:,} bytes.")
+        raise BadUpload(_("The file is larger than a megabyte."))
     text = _decoded(data)
     rows = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
         head = [cell.strip().lower() for cell in next(rows, [])]
         missing = [column for column in COLUMNS if column not in head]
         if missing:
-            raise BadUpload(f"Line 1 must name the columns email, series and amount; it lacks {', '.join(missing)}.")
-        return _lines(rows, [head.index(column) for column in COLUMNS], len(head))
+            said = _("Line 1 must name the columns email, series and amount; it lacks %(missing)s.")
+            raise BadUpload(said % {"missing": ", ".join(missing)})
+        numbered = ((rows.line_num, row) for row in rows)
+        return _lines(numbered, [head.index(column) for column in COLUMNS], len(head))
     except csv.Error as error:
-        raise BadUpload(f"Line {rows.line_num} is not CSV: {error}.") from error
+        raise BadUpload(_("Line %(line)d is not CSV.") % {"line": rows.line_num}) from error
 
 
 def _decoded(data: bytes) -> str:
@@ -49,48 +53,47 @@ def _decoded(data: bytes) -> str:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
-        raise BadUpload(f"Line {line} is not UTF-8. Save the file as “CSV UTF-8” and upload it again.") from error
+        said = _("Line %(line)d is not UTF-8. Save the file as “CSV UTF-8” and upload it again.")
+        raise BadUpload(said % {"line": line}) from error
     if "\x00" in text:
-        raise BadUpload(f"Line {text[: text.index(chr(0))].count(chr(10)) + 1} holds a NUL character.")
+        raise BadUpload(_("Line %(line)d holds a NUL character.") % {"line": text.partition("\x00")[0].count("\n") + 1})
     return text
 
 
-def _lines(rows: csv._reader, places: list[int], width: int) -> tuple[list[Line], list[str]]:  # type: ignore[name-defined]
+def _lines(rows: Iterator[tuple[int, list[str]]], places: list[int], width: int) -> tuple[list[Line], list[Problem]]:
     lines: list[Line] = []
-    problems: list[str] = []
+    problems: list[Problem] = []
     seen: dict[tuple[str, str], int] = {}
-    for row in rows:
-        number = rows.line_num
+    for number, row in rows:
         if not any(cell.strip() for cell in row):
             continue
         if len(lines) + len(problems) >= MOST_LINES:
-            raise BadUpload(f"The file has more than {MOST_LINES:,} lines.")
+            raise BadUpload(_("The file has more than %(most)d lines.") % {"most": MOST_LINES})
         if len(row) != width:
-            problems.append(f"Line {number}: {len(row)} columns where the first line has {width}.")
+            said = _("%(here)d columns where the first line has %(there)d.")
+            problems.append(Problem(number, said % {"here": len(row), "there": width}))
             continue
         email, series, amount = (row[place].strip() for place in places)
         email = email.lower()
         problem = _problem(email, series, amount)
         if problem is None and (email, series) in seen:
-            problem = f"repeats line {seen[email, series]}"
+            problem = _("repeats line %(line)d.") % {"line": seen[email, series]}
         if problem is not None:
-            problems.append(f"Line {number}: {problem}.")
+            problems.append(Problem(number, problem))
             continue
         seen[email, series] = number
         lines.append(Line(number, email, series, Decimal(amount)))
     if not lines and not problems:
-        raise BadUpload("The file has no lines below the first.")
+        raise BadUpload(_("The file has no lines below the first."))
     return lines, problems
 
 
 def _problem(email: str, series: str, amount: str) -> str | None:
     if not email or len(email) > 254:
-        return "no e-mail address"
+        return _("no e-mail address.")
     if not series or len(series) > 40:
-        return "no series"
+        return _("no series.")
     if not FIGURE.match(amount):
-        return f"“{amount[:20]}” is no amount; write figures with at most two decimals, such as 12.50"
-    try:
-        return "the amount must be above zero" if Decimal(amount) <= 0 else None
-    except InvalidOperation:
-        return "no amount"
+        said = _("“%(amount)s” is no amount; write figures with at most two decimals, such as 12.50.")
+        return said % {"amount": amount[:20]}
+    return _("the amount must be above zero.") if Decimal(amount) <= 0 else None

@@ -10,18 +10,20 @@ from typing import Any
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from ledger.clock import database_now
 from ledger.errors import Refusal
 from ledger.models import SECONDS_PER_GPU_HOUR, UNITS_PER_CREDIT, Account, Asset, Wallet
 from ledger.transfers import grant_step
-from portal.grants.errors import BadUpload, LineRefused, UploadDecided
+from portal.grants.errors import BadUpload, LineRefused, Problem, UploadDecided
 from portal.grants.models import GrantUpload
-from portal.grants.parsing import MOST_PROBLEMS, Line, parse
+from portal.grants.parsing import Line, parse
 from portal.people.access import Person, departments_administered, people_listed, reads_everything
 from portal.people.models import User
 
 Status = GrantUpload.Status
+MOST_PROBLEMS = 50
 
 
 def uploads_of(user: Person) -> QuerySet[GrantUpload]:
@@ -41,15 +43,21 @@ def upload_grants(*, user: User, wallet: Wallet, file_name: str, data: bytes, no
     """Check every line and keep the file as a draft. Raises BadUpload, naming each line that is wrong."""
     lines, problems = parse(data)
     checked, more = _checked(user, wallet, lines, now=now)
-    problems = sorted(problems + more, key=lambda problem: int(problem.split(":")[0].removeprefix("Line ")))
+    problems = sorted(problems + more)
     if problems:
-        text = _("Nothing was taken: %(count)d lines are wrong.") % {"count": len(problems)}
-        raise BadUpload(text, problems[:MOST_PROBLEMS])
+        text = ngettext(
+            "Nothing was taken: %(count)d line is wrong.",
+            "Nothing was taken: %(count)d lines are wrong.",
+            len(problems),
+        )
+        raise BadUpload(text % {"count": len(problems)}, problems[:MOST_PROBLEMS])
     name = file_name.rpartition("/")[2][-100:]
     return GrantUpload.objects.create(wallet=wallet, user=user, file_name=name, lines=checked, uploaded_at=now)
 
 
-def _checked(user: User, wallet: Wallet, lines: list[Line], *, now: datetime) -> tuple[list[dict[str, Any]], list[str]]:
+def _checked(
+    user: User, wallet: Wallet, lines: list[Line], *, now: datetime
+) -> tuple[list[dict[str, Any]], list[Problem]]:
     people = {
         person.email: person
         for person in people_listed(user).filter(email__in={line.email for line in lines}, is_active=True)
@@ -58,16 +66,10 @@ def _checked(user: User, wallet: Wallet, lines: list[Line], *, now: datetime) ->
     checked, problems = [], []
     for line in lines:
         person, asset = people.get(line.email), assets.get(line.series)
-        # Somebody of another department and nobody at all are told alike.
-        if person is None or person.wallet_id is None:
-            problems.append(f"Line {line.number}: nobody in your departments has the address {line.email[:80]}.")
-        elif person.wallet_id == wallet.id:
-            problems.append(f"Line {line.number}: a wallet cannot grant to itself.")
-        elif asset is None:
-            problems.append(f"Line {line.number}: there is no series {line.series}.")
-        elif asset.expires_at is not None and asset.expires_at <= now:
-            problems.append(f"Line {line.number}: {line.series} has expired.")
-        else:
+        problem = _problem(wallet, line, person, asset, now=now)
+        if problem is not None:
+            problems.append(Problem(line.number, problem))
+        elif person is not None and asset is not None:
             checked.append(
                 {
                     "line": line.number,
@@ -80,6 +82,19 @@ def _checked(user: User, wallet: Wallet, lines: list[Line], *, now: datetime) ->
                 }
             )
     return checked, problems
+
+
+def _problem(wallet: Wallet, line: Line, person: User | None, asset: Asset | None, *, now: datetime) -> str | None:
+    # Somebody of another department and nobody at all are told alike.
+    if person is None or person.wallet_id is None:
+        return _("nobody in your departments has the address %(email)s.") % {"email": line.email[:80]}
+    if person.wallet_id == wallet.id:
+        return _("a wallet cannot grant to itself.")
+    if asset is None:
+        return _("there is no series %(code)s.") % {"code": line.series}
+    if asset.expires_at is not None and asset.expires_at <= now:
+        return _("%(code)s has expired.") % {"code": line.series}
+    return None
 
 
 def outcome(upload: GrantUpload) -> list[dict[str, Any]]:

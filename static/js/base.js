@@ -1,4 +1,4 @@
-// What every page has: menus that close, the appearance switch, selects that submit, focus on a form's errors.
+// What every page has: menus that close, the appearance switch, focus on a form's errors.
 
 /** The colour a CSS variable has now, as rgb(), for canvases that cannot read variables. */
 export function colour(name) {
@@ -60,10 +60,6 @@ document.addEventListener("keydown", (event) => {
   if (!menu) return;
   menu.open = false;
   menu.querySelector("summary").focus();
-});
-
-document.addEventListener("change", (event) => {
-  if (event.target.matches("[data-submit-on-change]")) event.target.form.requestSubmit();
 });
 
 document.querySelector("[data-focus]")?.focus();

@@ -4,6 +4,7 @@ import csv
 import io
 import re
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from allauth.mfa.totp.internal.auth import TOTP
@@ -194,6 +195,30 @@ def test_granting_moves_from_the_department_to_its_people_only():
     ):
         answer = client.post("/admin/grants/grantupload/grant/", form | {"key": str(uuid.uuid4())} | spoiled)
         assert answer.status_code == 422, spoiled
+    assert balance(world.researcher.wallet_id, world.series) == 10 * HOUR
+
+
+def test_pressing_grant_eight_times_at_once_grants_once():
+    world = a_world()
+    form = {
+        "wallet": world.department.wallet_id,
+        "to_wallet": world.researcher.wallet_id,
+        "asset": world.series.id,
+        "amount": "10",
+        "key": str(uuid.uuid4()),
+        "confirm": "1",
+    }
+
+    def press(_number: int) -> int:
+        try:
+            return signed_in(world.admin).post("/admin/grants/grantupload/grant/", form).status_code
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(8) as threads:
+        answers = list(threads.map(press, range(8)))
+
+    assert answers == [302] * 8
     assert balance(world.researcher.wallet_id, world.series) == 10 * HOUR
 
 

@@ -36,7 +36,7 @@ def test_a_byte_order_mark_is_no_part_of_the_first_column():
         ("email,series,amount\nä@b.example,H100,1\n".encode("utf-16"), "not UTF-8"),
         (HEAD.encode() + b"a@b.example,H\x00,1\n", "Line 2 holds a NUL"),
         (HEAD.encode() + b'"a@b.example,H100,1\n', "is not CSV"),
-        (HEAD.encode() + b"a@b.example,H100,1\n" * 5_001, "more than 5,000 lines"),
+        (HEAD.encode() + b"a@b.example,H100,1\n" * 5_001, "more than 5000 lines"),
         (b"x" * 1_000_001, "larger than"),
     ],
 )
@@ -55,16 +55,16 @@ def test_an_amount_is_plain_figures_above_zero(amount):
     lines, problems = parse(f'{HEAD}a@b.example,H100,"{amount}"\n'.encode())
 
     assert lines == []
-    assert problems[0].startswith("Line 2: ")
+    assert [problem.line for problem in problems] == [2]
 
 
 def test_a_line_that_repeats_another_names_it():
     _, problems = parse(f"{HEAD}a@b.example,H100,1\nb@b.example,H100,1\nA@b.example,H100,2\n".encode())
 
-    assert problems == ["Line 4: repeats line 2."]
+    assert [str(problem) for problem in problems] == ["Line 4: repeats line 2."]
 
 
 def test_line_numbers_count_lines_of_the_file_also_inside_quotes():
     _, problems = parse(f'{HEAD}"a\n@b.example",H100,1\nb@b.example,H100,zero\n'.encode())
 
-    assert problems[-1].startswith("Line 4: ")
+    assert [problem.line for problem in problems] == [4]

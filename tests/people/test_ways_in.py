@@ -1,5 +1,6 @@
 """Sign-up, sign-in, the second step, sessions: over HTTP, with a real mail server and a real OIDC provider."""
 
+import re
 import threading
 from urllib.parse import parse_qs, urlsplit
 
@@ -206,6 +207,27 @@ def test_another_persons_form_token_is_refused():
     in_address = ada.post(f"/accounts/login/?csrfmiddlewaretoken={ada.cookies['csrftoken'].value}", {"login": "x"})
 
     assert (in_form.status_code, in_address.status_code) == (403, 403)
+
+
+def test_a_forgotten_password_is_replaced_by_mail_once_and_ends_other_sessions():
+    ada = some_person()
+    elsewhere, client = Client(), Client()
+    elsewhere.post("/accounts/login/", {"login": ada.email, "password": PASSWORD})
+    with smtp_server() as mailbox:
+        client.post("/accounts/password/reset/", {"email": ada.email})
+        link = re.search(r"http://testserver(/\S+)", mailbox.next().get_content())
+    assert link is not None
+
+    page = client.get(link.group(1), follow=True)
+    form = {"password1": "a-new-long-passphrase", "password2": "a-new-long-passphrase"}
+    client.post(page.redirect_chain[-1][0], form)
+
+    assert not is_signed_in(elsewhere)
+    for password, lets_in in (("a-new-long-passphrase", True), (PASSWORD, False)):
+        later = Client()
+        later.post("/accounts/login/", {"login": ada.email, "password": password})
+        assert is_signed_in(later) is lets_in
+    assert b"password1" not in Client().get(link.group(1), follow=True).content, "the link works once"
 
 
 def test_a_session_ends_with_sign_out_a_new_password_or_a_closed_account():

@@ -20,7 +20,7 @@ from ledger.clock import database_now
 from ledger.errors import Refusal
 from ledger.models import Account, Wallet
 from ledger.transfers import grant, issue
-from portal.grants.errors import BadUpload
+from portal.grants.errors import BadUpload, Problem
 from portal.grants.forms import AmountForm, GrantForm, IssueForm, UploadForm
 from portal.grants.models import GrantUpload
 from portal.grants.uploads import discard_upload, grant_upload, outcome, upload_grants, uploads_of
@@ -152,7 +152,7 @@ class GrantUploadAdmin(ScopedAdmin):
             raise PermissionDenied
         assert isinstance(request.user, User)
         form = UploadForm(posted(request), request.FILES or None, user=request.user)
-        problems: list[str] = []
+        problems: list[Problem] = []
         if request.method == "POST" and form.is_valid():
             file = form.cleaned_data["file"]
             try:
