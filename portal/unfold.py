@@ -14,6 +14,10 @@ def _governs(request: HttpRequest) -> bool:
     return may_govern(request.user)
 
 
+def _uploads(request: HttpRequest) -> bool:
+    return "/grantupload/" in request.path and not request.path.endswith(("/issue/", "/grant/"))
+
+
 def _page(title: Any, icon: str, name: str, **more: Any) -> dict[str, Any]:
     return {"title": title, "icon": icon, "link": reverse_lazy(f"admin:{name}")} | more
 
@@ -70,7 +74,7 @@ UNFOLD: dict[str, Any] = {
                 "items": [
                     _page(_("Issue"), "add_circle", "issue_tokens", permission=_governs),
                     _page(_("Grant"), "redeem", "grant_tokens", permission=_governs),
-                    _page(_("Grant by CSV"), "upload_file", "grants_grantupload_changelist"),
+                    _page(_("Grant by CSV"), "upload_file", "grants_grantupload_changelist", active=_uploads),
                     _page(_("Series"), "hourglass_empty", "ledger_asset_changelist"),
                 ],
             },

@@ -84,9 +84,9 @@ class GrantForm(AmountForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         own = department_wallets(self.user)
-        others = wallets_governed(self.user).select_related("owner").order_by("kind", "name", "id")
+        others = wallets_governed(self.user).exclude(kind=Wallet.Kind.DEPARTMENT).select_related("owner")
         self.fields["wallet"].queryset = own  # type: ignore[attr-defined]
-        self.fields["to_wallet"].queryset = others  # type: ignore[attr-defined]
+        self.fields["to_wallet"].queryset = others.order_by("kind", "name", "id")  # type: ignore[attr-defined]
 
     def clean(self) -> dict[str, Any]:
         data = self.cleaned_data
