@@ -55,7 +55,7 @@ class Pgbench:
         self._run("-i", "-s", "10", "-q")
 
     def tps(self, *, clients: int, seconds: float) -> float:
-        output = self._run("-c", str(clients), "-j", "2", "-M", "prepared", "-T", str(max(1, round(seconds))))
+        output = self._run("-c", str(clients), "-M", "prepared", "-T", str(max(1, round(seconds))))
         line = next(line for line in output.splitlines() if line.startswith("tps ="))
         return float(line.split()[2])
 

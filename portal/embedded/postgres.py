@@ -24,6 +24,8 @@ SERVER_OPTIONS = {
     "max_connections": "200",
     "max_wal_size": "2GB",
     "wal_compression": "on",
+    # A large clearing's log is then on its way to disk before it commits.
+    "wal_writer_delay": "10ms",
     "timezone": "UTC",
 }
 
