@@ -16,7 +16,7 @@ from portal.redemptions.examples import EXAMPLES
 from scheduler.models import Redemption
 from tests.people.builders import some_person
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 
 def filled(series: Asset, **values: Any) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from scheduler.jobfiles import job_output, write_job_files
 from scheduler.models import Redemption
 from tests.scheduler.builders import redeemed
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from scheduler.submission import Site
 from tests.scheduler.builders import account, redeemed
 from tests.scheduler.fake_slurm import FakeSlurm, run
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 Status = Redemption.Status
 SOON = timedelta(minutes=10)
 

@@ -18,7 +18,7 @@ from scheduler.models import Redemption
 from scheduler.redemptions import planned_job, redeem_tokens
 from tests.scheduler.builders import drawn_class, drawn_series, drawn_user, drawn_wallet, drawn_wish, place
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
@@ -65,6 +65,7 @@ def test_the_same_confirmation_for_something_else_is_a_conflict(asset: Asset, wa
         redeem_tokens(wish, user_id=drawn_user().id, place=place())
 
 
+@pytest.mark.django_db(transaction=True)
 def test_eight_confirmations_at_once_make_one_redemption(asset: Asset, wallet: Wallet) -> None:
     wish, user = drawn_wish(wallet, asset), drawn_user(wallet)
     ids: list[int] = []
@@ -89,6 +90,7 @@ def test_eight_confirmations_at_once_make_one_redemption(asset: Asset, wallet: W
     assert Hold.objects.filter(status="OPEN").count() == 1
 
 
+@pytest.mark.django_db(transaction=True)
 def test_ten_jobs_at_once_for_the_tokens_of_three_leave_three(asset: Asset, wallet: Wallet) -> None:
     user = drawn_user(wallet)
     # Ten GPU-hours; each asks for three.
