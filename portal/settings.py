@@ -95,6 +95,7 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "allauth.usersessions.middleware.UserSessionsMiddleware",
     "portal.people.middleware.AuditorsWriteNothing",
+    "portal.people.middleware.AdminPolicy",
 ]
 
 ROOT_URLCONF = "portal.urls"
@@ -258,7 +259,7 @@ if PRODUCTION:
 
 _csp_self = ["'self'"]
 CONTENT_SECURITY_POLICY = {
-    # Unfold's Alpine needs eval; the admin has a policy of its own (portal/admin.py).
+    # Unfold's Alpine needs eval; the admin has a policy of its own (portal/people/middleware.py).
     "EXCLUDE_URL_PREFIXES": ["/admin/"],
     "DIRECTIVES": {
         "default-src": _csp_self,

@@ -145,6 +145,21 @@ def test_where_a_second_step_is_asked_for_the_admin_waits_for_it(settings):
     assert client.get("/admin/ledger/wallet/").status_code == 200
 
 
+def test_the_admin_has_a_content_policy_of_its_own_and_the_site_a_stricter_one():
+    world = a_world()
+    client = signed_in(world.admin)
+
+    inside = client.get("/admin/").headers["Content-Security-Policy"]
+    outside = client.get("/").headers["Content-Security-Policy"]
+
+    assert "script-src 'self' 'unsafe-eval';" in inside
+    assert "unsafe" not in outside
+    for policy in (inside, outside):
+        assert "default-src 'self'" in policy
+        assert "frame-ancestors 'none'" in policy
+        assert "form-action 'self'" in policy
+
+
 def test_issuing_shows_before_and_does_once():
     world = a_world()
     client = signed_in(world.admin)
