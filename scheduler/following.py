@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from django.db import transaction
+from django.utils.translation import gettext_noop
 
 from scheduler.engines import Job, Look, Phase
 from scheduler.errors import EngineError
@@ -93,9 +94,11 @@ def _miss(redemption: Redemption, *, look: Look, now: datetime) -> bool:
     if redemption.unseen_since is None:
         Redemption.objects.with_job().filter(id=redemption.id).update(unseen_since=now)
     elif now >= redemption.unseen_since + LOST_AFTER:
-        reason = "Slurm has known nothing of the job for hours, neither in its queue nor in its accounting."
+        reason = gettext_noop(
+            "Slurm has known nothing of the job for hours, neither in its queue nor in its accounting."
+        )
         return _change(redemption, status=Status.PARKED, reason=reason, started_at=started_at, now=now)
-    reason = "Slurm does not know the job at present."
+    reason = gettext_noop("Slurm does not know the job at present.")
     return _change(redemption, status=status, reason=reason, started_at=started_at, now=now)
 
 

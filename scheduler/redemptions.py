@@ -8,6 +8,8 @@ from pathlib import Path
 from uuid import UUID
 
 from django.db import transaction
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from ledger.clock import assert_in_transaction, database_now
 from ledger.errors import NotEnough, SeriesExpired
@@ -71,10 +73,10 @@ def planned_job(wish: Wish, *, place: JobPlace, now: datetime) -> PlannedJob:
     """Check the wish and render its job script; reads only. Raises a Refusal that names the field."""
     asset = Asset.objects.filter(id=wish.asset_id, kind=Asset.Kind.POOL).first()
     if asset is None:
-        raise RedemptionRefused("Choose the series to redeem.", field="asset")
+        raise RedemptionRefused(_("Choose the series to redeem."), field="asset")
     resource_class = ResourceClass.objects.filter(code=asset.resource_class).first()
     if resource_class is None:
-        raise RedemptionRefused("No machines are set up for this series yet.", field="asset")
+        raise RedemptionRefused(_("No machines are set up for this series yet."), field="asset")
     _check_wish(wish, asset=asset, resource_class=resource_class, now=now)
     script = clean_script(wish.script)
     job_script = render_job_script(
@@ -100,7 +102,8 @@ def planned_job(wish: Wish, *, place: JobPlace, now: datetime) -> PlannedJob:
     amount = wish.gpus * wish.walltime_minutes * 60
     if amount > available:
         raise NotEnough(
-            f"This would hold {_hours(amount)} GPU-h, and the wallet has {_hours(available)} GPU-h available.",
+            _("This would hold %(asked)s GPU-h, and the wallet has %(available)s GPU-h available.")
+            % {"asked": _hours(amount), "available": _hours(available)},
             field="walltime_minutes",
         )
     return PlannedJob(
@@ -122,7 +125,7 @@ def redeem_tokens(wish: Wish, *, user_id: int, place: JobPlace, shown_digest: st
         return _same(known, wish, user_id=user_id)
     planned = planned_job(wish, place=place, now=now)
     if shown_digest is not None and shown_digest != planned.digest:
-        raise JobScriptChanged("The job script has changed since it was shown. Look at it again and confirm.")
+        raise JobScriptChanged(_("The job script has changed since it was shown. Look at it again and confirm."))
     account = account_of(wallet_id=wish.wallet_id, asset_id=planned.asset.id)
     reference = f"redemption:{wish.public_id}"
     # Two confirmations at once wait here for the account; the second then finds the first's row.
@@ -147,7 +150,7 @@ def redeem_tokens(wish: Wish, *, user_id: int, place: JobPlace, shown_digest: st
         job_script=planned.job_script,
         created_at=now,
     )
-    note_change(redemption, now=now, note="Tokens held.")
+    note_change(redemption, now=now, note=gettext_noop("Tokens held."))
     return redemption
 
 
@@ -157,17 +160,17 @@ def cancel_redemption(*, redemption_id: int) -> Redemption:
     now = database_now()
     redemption = Redemption.objects.select_for_update().get(id=redemption_id)
     if redemption.is_settled or redemption.status == Status.ENDED:
-        raise CannotCancel("This job has already ended.")
+        raise CannotCancel(_("This job has already ended."))
     if redemption.cancel_requested_at is None:
         redemption.cancel_requested_at = now
         redemption.save(update_fields=["cancel_requested_at"])
-        note_change(redemption, now=now, note="Cancelling was asked for.")
+        note_change(redemption, now=now, note=gettext_noop("Cancelling was asked for."))
     never_submitted = redemption.intended_at is None and not redemption.job_id
     if never_submitted and redemption.status in {Status.PENDING, Status.SUBMITTING}:
-        close_unused(redemption, now=now, note="Cancelled before it was submitted.")
+        close_unused(redemption, now=now, note=gettext_noop("Cancelled before it was submitted."))
     elif redemption.status == Status.PARKED:
         # No job is known. Should one turn up after all, reconciling ends it.
-        close_unused(redemption, now=now, note="Cancelled while it was parked.")
+        close_unused(redemption, now=now, note=gettext_noop("Cancelled while it was parked."))
     return redemption
 
 
@@ -195,20 +198,28 @@ def note_change(redemption: Redemption, *, now: datetime, note: str = "") -> Non
 def _check_wish(wish: Wish, *, asset: Asset, resource_class: ResourceClass, now: datetime) -> None:
     assert asset.expires_at is not None
     if asset.expires_at <= now:
-        raise SeriesExpired(f"{asset.code} has expired and is worth nothing any more.", field="asset")
+        raise SeriesExpired(
+            _("%(code)s has expired and is worth nothing any more.") % {"code": asset.code}, field="asset"
+        )
     if asset.starts_at is not None and asset.starts_at > now:
-        raise RedemptionRefused(f"{asset.code} can be redeemed from {asset.starts_at:%-d %B %Y}.", field="asset")
+        raise RedemptionRefused(
+            _("%(code)s can be redeemed from %(day)s.") % {"code": asset.code, "day": f"{asset.starts_at:%Y-%m-%d}"},
+            field="asset",
+        )
     if asset.priority not in resource_class.qos_by_priority:
-        raise RedemptionRefused("No machines are set up for this series' priority yet.", field="asset")
+        raise RedemptionRefused(_("No machines are set up for this series' priority yet."), field="asset")
     if wish.kind not in Redemption.Kind.values:
-        raise BadField("Choose a script or a Dask program.", field="kind")
+        raise BadField(_("Choose a script or a Dask program."), field="kind")
     if not re.fullmatch(JOB_NAME, wish.job_name, re.ASCII):
-        raise BadField("A job's name is 1 to 64 letters, digits, hyphens or underscores.", field="job_name")
+        raise BadField(_("A job's name is 1 to 64 letters, digits, hyphens or underscores."), field="job_name")
     if type(wish.gpus) is not int or not 1 <= wish.gpus <= resource_class.gpus_per_node:
-        raise BadField(f"A job takes 1 to {resource_class.gpus_per_node} GPUs: those of one node.", field="gpus")
+        raise BadField(
+            _("A job takes 1 to %(most)s GPUs: those of one node.") % {"most": resource_class.gpus_per_node},
+            field="gpus",
+        )
     longest = resource_class.max_walltime_minutes
     if type(wish.walltime_minutes) is not int or not 1 <= wish.walltime_minutes <= longest:
-        raise BadField(f"A job runs for 1 to {longest} whole minutes.", field="walltime_minutes")
+        raise BadField(_("A job runs for 1 to %(most)s whole minutes.") % {"most": longest}, field="walltime_minutes")
 
 
 def _same(known: Redemption, wish: Wish, *, user_id: int) -> Redemption:
@@ -224,7 +235,7 @@ def _same(known: Redemption, wish: Wish, *, user_id: int) -> Redemption:
         and known.script == clean_script(wish.script)
     )
     if not same:
-        raise RedemptionConflict("This confirmation was used before, for something else. Start again from the form.")
+        raise RedemptionConflict(_("This confirmation was used before, for something else. Start again from the form."))
     return known
 
 

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from django.utils.translation import gettext as _
+
 from scheduler.errors import BadField
 from scheduler.models import CONSTRAINT, WORD, Redemption
 
@@ -150,7 +152,10 @@ def _check(fields: JobFields) -> None:
 
 def _demand(holds: bool, field: str) -> None:
     if not holds:
-        raise BadField(f"The value of {field.replace('_', ' ')} cannot be used in a job script.", field=field)
+        raise BadField(
+            _("The value of %(field)s cannot be used in a job script.") % {"field": field.replace("_", " ")},
+            field=field,
+        )
 
 
 _PLACE = r"[A-Za-z0-9_./@+~ -]+"

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from django.db import transaction
+from django.utils.translation import gettext_noop
 
 from ledger.clock import database_now
 from ledger.holds import capture_hold
@@ -29,7 +30,7 @@ def settle_redemption(*, redemption_id: int, site: Site) -> bool:
         # A duplicate's runs are no one's to pay.
         runs = [run for run in runs if run.job_id == redemption.job_id]
         if not runs:
-            raise NotEnded("Slurm's accounting does not have the job yet.")
+            raise NotEnded(gettext_noop("Slurm's accounting does not have the job yet."))
     except EngineError as fault:
         Redemption.objects.filter(id=redemption_id, status=Status.ENDED).update(reason=str(fault)[:300])
         return False
@@ -51,7 +52,7 @@ def write_settlement(*, redemption_id: int, runs: Sequence[Run]) -> Redemption:
     redemption.started_at = _earliest(runs) or redemption.started_at
     redemption.ended_at = last.ended_at or redemption.ended_at
     if redemption.cancel_requested_at is not None and charge.used_seconds == 0:
-        close_unused(redemption, now=now, note="Cancelled before it ran.")
+        close_unused(redemption, now=now, note=gettext_noop("Cancelled before it ran."))
         return redemption
     redeemed = account_of(wallet_id=system_wallet(Wallet.Role.REDEEMED, now=now).id, asset_id=redemption.asset_id)
     redemption.transfer = capture_hold(

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from django.db import transaction
 from django.db.models import F, QuerySet
+from django.utils.translation import gettext_noop
 
 from scheduler.engines import Engine, Job, Phase
 from scheduler.errors import EngineError, EngineRefused, EngineUnreachable
@@ -69,7 +70,7 @@ def submit_redemption(*, redemption_id: int, site: Site, now: datetime) -> bool:
     except OSError as fault:
         _wait(redemption, reason=f"The job's files could not be written: {fault.strerror}.")
         return False
-    return record_job(redemption, job_id=job_id, now=now, note="Submitted.")
+    return record_job(redemption, job_id=job_id, now=now, note=gettext_noop("Submitted."))
 
 
 def _may_submit_again(redemption: Redemption, *, site: Site, now: datetime) -> bool:
@@ -78,7 +79,9 @@ def _may_submit_again(redemption: Redemption, *, site: Site, now: datetime) -> b
     jobs = look.named(redemption.slurm_name)
     if jobs:
         cancel_duplicates(jobs, engine=site.engine)
-        record_job(redemption, job_id=jobs[0].job_id, now=now, note="Found by its name after an interruption.")
+        record_job(
+            redemption, job_id=jobs[0].job_id, now=now, note=gettext_noop("Found by its name after an interruption.")
+        )
         return False
     if not look.complete:
         # The clock of doubt runs only while everybody who might know answers.
@@ -87,7 +90,9 @@ def _may_submit_again(redemption: Redemption, *, site: Site, now: datetime) -> b
     if redemption.unseen_since is None or now < redemption.unseen_since + site.doubt:
         since = redemption.unseen_since or now
         _mine(redemption).update(
-            unseen_since=since, lease_until=now, reason="Slurm is asked whether it has the job after an interruption."
+            unseen_since=since,
+            lease_until=now,
+            reason=gettext_noop("Slurm is asked whether it has the job after an interruption."),
         )
         return False
     if redemption.cancel_requested_at is not None:
@@ -145,7 +150,7 @@ def _wait(redemption: Redemption, *, reason: str) -> None:
 def _close_unseen(redemption: Redemption, *, now: datetime) -> None:
     locked = _mine(redemption).select_for_update().first()
     if locked is not None:
-        close_unused(locked, now=now, note="Cancelled: no job was ever seen.")
+        close_unused(locked, now=now, note=gettext_noop("Cancelled: no job was ever seen."))
 
 
 @transaction.atomic(durable=True)
@@ -157,7 +162,7 @@ def _park(redemption: Redemption, *, reason: str, now: datetime) -> bool:
         redemption.refresh_from_db()
         note_change(redemption, now=now, note=reason)
         if redemption.cancel_requested_at is not None:
-            close_unused(redemption, now=now, note="Cancelled: it was never submitted.")
+            close_unused(redemption, now=now, note=gettext_noop("Cancelled: it was never submitted."))
     return False
 
 
@@ -168,7 +173,7 @@ def retry_redemption(*, redemption_id: int, now: datetime) -> bool:
         status=Status.PENDING, reason="", intents=0, intended_at=None, unseen_since=None, job_id=""
     ):
         return False
-    note_change(Redemption.objects.get(id=redemption_id), now=now, note="To be tried again.")
+    note_change(Redemption.objects.get(id=redemption_id), now=now, note=gettext_noop("To be tried again."))
     return True
 
 

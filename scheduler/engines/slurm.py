@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from django.utils.translation import gettext_noop
+
 from scheduler.engines import Job, JobRequest, Look, Phase, Run
 from scheduler.engines.slurm_output import (
     SACCT_FIELDS,
@@ -50,7 +52,7 @@ class SlurmEngine:
         # Answers in milliseconds, up or down, where sbatch would wait for its timeout.
         done = self._ask("scontrol", "ping")
         if done.returncode != 0 or " is UP" not in done.stdout:
-            raise EngineUnreachable("Slurm's controller does not answer.")
+            raise EngineUnreachable(gettext_noop("Slurm's controller does not answer."))
 
     def submit(self, request: JobRequest) -> str:
         done = self._ask(
@@ -93,10 +95,10 @@ class SlurmEngine:
 
     def usage(self, name: str, *, since: datetime) -> list[Run]:
         if self._queued(f"--name={name}"):
-            raise NotEnded("The job has not left Slurm's queue yet.")
+            raise NotEnded(gettext_noop("The job has not left Slurm's queue yet."))
         records = self._records([name], since=since)
         if not records or any(record.phase != Phase.ENDED for record in _newest(records)):
-            raise NotEnded("Slurm's accounting does not have the job's end yet.")
+            raise NotEnded(gettext_noop("Slurm's accounting does not have the job's end yet."))
         runs = {(record.run.job_id, record.run.submitted_at): record.run for record in records}
         return [runs[key] for key in sorted(runs)]
 
