@@ -1,6 +1,6 @@
 """The market's clearing beside pgbench and the plain ORM way, all on one Postgres with fsync on.
 
-Rounds are interleaved and the median of each counts: the machine drifts, the ratios of a run do not.
+Rounds are interleaved, a ratio is taken within each, and the median of the rounds counts: the machine drifts.
 """
 
 import itertools
@@ -14,7 +14,7 @@ from statistics import median
 from typing import Any
 
 from bench.server import Pgbench, migrated_server
-from bench.table import Row, row, say
+from bench.table import Row, say
 
 CLIENTS = 8
 PGBENCH, ORM, RAW = "pgbench TPC-B-like, 8 clients", "ORM, row lock, 8 clients", "raw insert and commit, 1 client"
@@ -34,9 +34,9 @@ def measure(*, rounds: int, seconds: float) -> list[Row]:
         points: dict[str, Callable[[int], float]] = {
             PGBENCH: lambda _: pgbench.tps(clients=CLIENTS, seconds=seconds),
             BATCH: lambda seed: _batches(ours, seed, seconds),
-            "ours, 1 caller": lambda seed: _threads(ours, seed, 1, seconds),
-            "ours, 8 callers": lambda seed: _threads(ours, seed, 8, seconds),
             "ours, 32 callers": lambda seed: _threads(ours, seed, 32, seconds),
+            "ours, 8 callers": lambda seed: _threads(ours, seed, 8, seconds),
+            "ours, 1 caller": lambda seed: _threads(ours, seed, 1, seconds),
             ORM: lambda seed: _orm(plain, seed, seconds),
         }
         seeds = itertools.count(100, 100)
@@ -48,12 +48,17 @@ def measure(*, rounds: int, seconds: float) -> list[Row]:
             figures[RAW].append(raw)
             figures[QUIET].append(quiet)
             say(f"  round {number + 1}: {QUIET}: {quiet:,.0f} /s; {RAW}: {raw:,.0f} /s")
-    medians = {name: median(values) for name, values in figures.items()}
-    rows = [row(name, value, to=PGBENCH, reference=medians[PGBENCH]) for name, value in medians.items()]
-    rows.append(row(BATCH, medians[BATCH], to=ORM, reference=medians[ORM]))
+    rows = [_row(figures, name, PGBENCH) for name in figures]
+    rows.append(_row(figures, BATCH, ORM))
     # A latency: how many raw insert-and-commits fit into one quiet order.
-    rows.append(Row(QUIET, round(medians[QUIET], 1), round(medians[RAW] / medians[QUIET], 3), "time of a raw insert"))
+    times = [raw / quiet for raw, quiet in zip(figures[RAW], figures[QUIET], strict=True)]
+    rows.append(Row(QUIET, round(median(figures[QUIET]), 1), round(median(times), 3), "time of a raw insert"))
     return rows
+
+
+def _row(figures: dict[str, list[float]], name: str, to: str) -> Row:
+    ratios = [value / reference for value, reference in zip(figures[name], figures[to], strict=True)]
+    return Row(name, round(median(figures[name]), 1), round(median(ratios), 3), to)
 
 
 def _batches(world: Any, seed: int, seconds: float) -> float:

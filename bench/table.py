@@ -14,10 +14,6 @@ class Row:
     ratio_to: str
 
 
-def row(name: str, per_second: float, *, to: str, reference: float) -> Row:
-    return Row(name, round(per_second, 1), round(per_second / reference, 3), to)
-
-
 def print_rows(rows: Sequence[Row], *, as_json: bool) -> None:
     if as_json:
         print(json.dumps([asdict(row) for row in rows], indent=1))
