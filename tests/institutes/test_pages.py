@@ -3,7 +3,6 @@
 from datetime import timedelta
 
 import pytest
-from django.core.cache import cache
 from django.test import Client
 
 from portal.institutes.enrolment import enrol
@@ -77,7 +76,6 @@ def test_a_refused_code_answers_422_and_says_which(method):
 
 
 def test_guessing_codes_is_stopped_after_twenty():
-    cache.clear()
     client = signed_in(some_person())
 
     answers = [client.get("/enrol/", {"code": f"AAAA-{number:04}"}).status_code for number in range(21)]

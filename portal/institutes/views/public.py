@@ -86,11 +86,15 @@ def enrol(request: HttpRequest) -> HttpResponse:
 
 
 def guesses(user: User) -> int:
-    count: int = cache.get(f"join-code-guesses:{user.id}", 0)
+    count: int = cache.get(guess_key(user), 0)
     return count
 
 
 def count_guess(user: User) -> None:
-    key = f"join-code-guesses:{user.id}"
-    cache.add(key, 0, timeout=3600)
-    cache.incr(key)
+    cache.add(guess_key(user), 0, timeout=3600)
+    cache.incr(guess_key(user))
+
+
+def guess_key(user: User) -> str:
+    # An id is given anew in a database started over, and the cache outlives it.
+    return f"join-code-guesses:{user.id}:{user.date_joined.timestamp()}"
