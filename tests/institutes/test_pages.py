@@ -83,6 +83,17 @@ def test_guessing_codes_is_stopped_after_twenty():
     assert answers == [422] * 20 + [429]
 
 
+def test_enrolling_needs_no_redis(settings):
+    settings.CACHES = {
+        "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": "redis://127.0.0.1:1/0"}
+    }
+    code = some_code(some_cohort())
+    client = signed_in(some_person())
+
+    assert client.get("/enrol/", {"code": "AAAA-0000"}).status_code == 422
+    assert client.post("/enrol/", {"code": code.code}).status_code == 302
+
+
 def test_a_lead_makes_a_cohort_and_a_code_and_reads_the_roster():
     base = some_cohort()
     institute = base.institute

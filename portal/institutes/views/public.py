@@ -1,5 +1,7 @@
 """An institute's public page, and a student's way in."""
 
+from contextlib import suppress
+
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.cache import cache
@@ -9,6 +11,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods
+from redis.exceptions import RedisError
 
 from ledger.errors import Refusal
 from portal.institutes import enrolment
@@ -86,13 +89,18 @@ def enrol(request: HttpRequest) -> HttpResponse:
 
 
 def guesses(user: User) -> int:
-    count: int = cache.get(guess_key(user), 0)
+    try:
+        count: int = cache.get(guess_key(user), 0)
+    except (RedisError, OSError):
+        # The count is a second fence: 31 to the eighth codes are not guessed while Redis is away.
+        return 0
     return count
 
 
 def count_guess(user: User) -> None:
-    cache.add(guess_key(user), 0, timeout=3600)
-    cache.incr(guess_key(user))
+    with suppress(RedisError, OSError, ValueError):
+        cache.add(guess_key(user), 0, timeout=3600)
+        cache.incr(guess_key(user))
 
 
 def guess_key(user: User) -> str:
