@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ledger.models import Account
+from market import settling
 from market.answers import NewOrder, PlacedOrder
 from market.batch import GPU_SECONDS_PER_LOT, Working, clear_batch
 from market.models import Order, Trade
@@ -114,8 +115,15 @@ def test_the_pure_batches_agree_with_a_naive_market(flow, sizes):
 
 @pytest.mark.django_db
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(flow=flows, size=st.integers(1, 7))
-def test_the_clearing_on_postgres_agrees_with_a_naive_market(flow, size):
+@given(flow=flows, size=st.integers(1, 7), copy_from=st.sampled_from([1, 3, 50]))
+def test_the_clearing_on_postgres_agrees_with_a_naive_market(flow, size, copy_from):
+    """By arrays and by COPY alike: from how many rows on must make no difference."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(settling, "COPY_FROM", copy_from)
+        walk_on_postgres(flow, size)
+
+
+def walk_on_postgres(flow, size):
     number = next(_numbers)
     instrument = some_instrument(f"LAW-{number}")
     wallets = [some_trader(instrument, f"Owner {n}", credits=CREDITS, lots=LOTS) for n in range(OWNERS)]
