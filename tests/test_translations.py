@@ -5,11 +5,14 @@ import re
 import shutil
 import subprocess
 import sys
+from datetime import date
 from pathlib import Path
 
 import polib
 import pytest
 from django.test import Client
+from django.utils import translation
+from django.utils.formats import date_format
 
 ROOT = Path(__file__).resolve().parents[1]
 CATALOGUE = ROOT / "locale" / "zh_Hans" / "LC_MESSAGES" / "django.po"
@@ -61,3 +64,9 @@ def test_pages_speak_chinese_to_who_reads_it(path):
 
     assert '<html lang="zh-hans"' in page
     assert "市场" in page
+
+
+@pytest.mark.parametrize(("language", "written"), [("en", "1 Jan 2027"), ("zh-hans", "2027年1月1日")])
+def test_dates_are_written_as_the_language_does(language, written):
+    with translation.override(language):
+        assert date_format(date(2027, 1, 1), "DATE_FORMAT") == written

@@ -134,7 +134,7 @@ def life(starts_at: datetime | None, expires_at: datetime | None, now: datetime)
     tone = "over" if left == 0 else "soon" if left < 7 * 86400 else ""
     return {
         "expires_at": expires_at,
-        "expires_on": date_format(timezone.localtime(expires_at), "j M Y"),
+        "expires_on": date_format(timezone.localtime(expires_at), "DATE_FORMAT"),
         "width": width,
         "tone": tone,
         "left": span(int(left)),
