@@ -74,9 +74,13 @@ function tapeRow([, at, price, quantity, side]) {
   return row;
 }
 
-/** My orders may have changed: their fragment listens for this. */
+/** My orders may have changed: their fragment listens for this. Told soon, and not more often than it can be read. */
+let telling = null;
 function changed() {
-  document.body.dispatchEvent(new CustomEvent("market-event"));
+  telling ??= setTimeout(() => {
+    telling = null;
+    document.body.dispatchEvent(new CustomEvent("market-event"));
+  }, 250);
 }
 
 function stale(isStale) {
