@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from datetime import datetime
+from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -16,6 +16,9 @@ from ledger.models import Asset, Wallet
 from portal.grants.parsing import LARGEST_FILE
 from portal.grants.uploads import units_of
 from portal.people.access import Person, departments_administered, wallets_governed
+from scheduler.models import ResourceClass
+
+MOST_DAYS = 366 * 5
 
 
 class WalletField(forms.ModelChoiceField):  # type: ignore[type-arg]
@@ -93,6 +96,57 @@ class GrantForm(AmountForm):
         if data.get("wallet") and data.get("wallet") == data.get("to_wallet"):
             self.add_error("to_wallet", _("A grant needs two different wallets."))
         return data
+
+
+class SeriesForm(forms.Form):
+    """A new pool series: hours of one kind of GPU, worth something until a stated day."""
+
+    code = forms.RegexField(
+        r"^[A-Z0-9][A-Z0-9-]{2,39}$",
+        label=_("Code"),
+        help_text=_("Capital letters, figures and hyphens, such as H100-2027Q1. It never changes."),
+        widget=UnfoldAdminTextInputWidget(),
+    )
+    resource_class = forms.ModelChoiceField(
+        label=_("Resource class"),
+        queryset=ResourceClass.objects.order_by("code"),
+        widget=UnfoldAdminSelectWidget(),
+        empty_label=None,
+    )
+    priority = forms.CharField(
+        label=_("Priority"), max_length=20, initial="normal", widget=UnfoldAdminTextInputWidget()
+    )
+    starts_on = forms.DateField(label=_("First day"), widget=UnfoldAdminTextInputWidget(attrs={"type": "date"}))
+    ends_on = forms.DateField(
+        label=_("Last day"),
+        widget=UnfoldAdminTextInputWidget(attrs={"type": "date"}),
+        help_text=_("In UTC. Nothing of it is worth anything from the day after."),
+    )
+
+    def clean(self) -> dict[str, Any]:
+        data = self.cleaned_data
+        machines, priority = data.get("resource_class"), data.get("priority")
+        if machines and priority and priority not in machines.qos_by_priority:
+            known = ", ".join(sorted(machines.qos_by_priority))
+            self.add_error("priority", _("This class has the priorities %(known)s.") % {"known": known})
+        starts, ends = data.get("starts_on"), data.get("ends_on")
+        if starts and ends and not 0 <= (ends - starts).days <= MOST_DAYS:
+            self.add_error("ends_on", _("A series lasts at least a day and at most five years."))
+        return data
+
+    def values(self) -> dict[str, Any]:
+        data, machines = self.cleaned_data, self.cleaned_data["resource_class"]
+        return {
+            "code": data["code"],
+            "resource_class": machines.code,
+            "gpu_type": machines.gpu_name,
+            "gpu_memory_gb": machines.gpu_memory_gb,
+            "network_gbps": machines.network_gbps,
+            "priority": data["priority"],
+            "dense_bf16_tflops": machines.dense_bf16_tflops,
+            "starts_at": datetime.combine(data["starts_on"], time.min, tzinfo=UTC),
+            "expires_at": datetime.combine(data["ends_on"], time.min, tzinfo=UTC) + timedelta(days=1),
+        }
 
 
 class UploadForm(forms.Form):

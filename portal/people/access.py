@@ -201,5 +201,14 @@ def may_halt(user: Person) -> bool:
     return may_write(user) and (has_role(user, Role.DEPARTMENT_ADMIN, Role.OPERATOR) or is_superuser(user))
 
 
+def may_found(user: Person) -> bool:
+    """Make departments and institutes, and say which partitions there are."""
+    return may_write(user) and (is_operator(user) or is_superuser(user))
+
+
+def may_define_series(user: Person) -> bool:
+    return may_govern(user) or may_found(user)
+
+
 def may_watch_health(user: Person) -> bool:
     return has_role(user, Role.OPERATOR, Role.AUDITOR) or is_superuser(user)

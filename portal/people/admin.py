@@ -5,16 +5,25 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
-from unfold.widgets import UnfoldAdminEmailInputWidget, UnfoldAdminSelectWidget
+from unfold.widgets import (
+    UnfoldAdminEmailInputWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextareaWidget,
+    UnfoldAdminTextInputWidget,
+)
 
 from portal.people.access import (
     Person,
     is_superuser,
+    may_found,
     may_govern,
     may_write,
     organisations_governed,
@@ -22,7 +31,9 @@ from portal.people.access import (
     people_listed,
     reads_everything,
 )
+from portal.people.accounts import found_organisation
 from portal.people.admin_base import ScopedAdmin, ScopedFilter
+from portal.people.forms import posted
 from portal.people.models import Membership, Organisation, User
 
 GIVEN_BY_DEPARTMENTS = [Membership.Role.RESEARCHER, Membership.Role.INSTITUTE_LEAD]
@@ -41,6 +52,40 @@ class UserAdmin(ScopedAdmin):
         return people_listed(user).select_related("wallet")
 
 
+class OrganisationForm(forms.Form):
+    """A new department or institute, which gets a wallet with it."""
+
+    kind = forms.ChoiceField(label=_("Kind"), choices=Organisation.Kind.choices, widget=UnfoldAdminSelectWidget())
+    name = forms.CharField(label=_("Name"), max_length=150, widget=UnfoldAdminTextInputWidget())
+    slug = forms.SlugField(label=_("Short name in addresses"), widget=UnfoldAdminTextInputWidget())
+    description = forms.CharField(
+        label=_("Description"), required=False, max_length=5000, widget=UnfoldAdminTextareaWidget()
+    )
+    slurm_account = forms.RegexField(
+        r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,39}$",
+        label=_("Slurm account"),
+        required=False,
+        widget=UnfoldAdminTextInputWidget(),
+    )
+    sponsor = forms.ModelChoiceField(
+        label=_("An institute's sponsor"),
+        queryset=Organisation.objects.filter(kind=Organisation.Kind.DEPARTMENT).order_by("name", "id"),
+        required=False,
+        widget=UnfoldAdminSelectWidget(),
+    )
+
+    def clean_slug(self) -> str:
+        slug: str = self.cleaned_data["slug"]
+        if Organisation.objects.filter(slug=slug).exists():
+            raise forms.ValidationError(_("Another organisation has this short name."))
+        return slug
+
+    def clean(self) -> dict[str, Any]:
+        if self.cleaned_data.get("kind") == Organisation.Kind.DEPARTMENT and self.cleaned_data.get("sponsor"):
+            self.add_error("sponsor", _("Only an institute has a sponsor."))
+        return self.cleaned_data
+
+
 @admin.register(Organisation)
 class OrganisationAdmin(ScopedAdmin):
     list_display = ("name", "kind", "sponsor", "wallet")
@@ -52,6 +97,30 @@ class OrganisationAdmin(ScopedAdmin):
 
     def visible(self, user: Person) -> QuerySet[Organisation]:
         return organisations_read(user).select_related("sponsor", "wallet")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return may_found(request.user)
+
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+        """Found a department or an institute, with its wallet."""
+        if not may_found(request.user):
+            raise PermissionDenied
+        form = OrganisationForm(posted(request))
+        if request.method == "POST" and form.is_valid():
+            made = found_organisation(now=timezone.now(), **form.cleaned_data)
+            self.log_addition(request, made, "Founded")
+            messages.success(request, _("%(name)s is founded, with a wallet of its own.") % {"name": made.name})
+            return redirect("admin:people_organisation_change", made.id)
+        return self.page(
+            request,
+            "admin/reason.html",
+            status=422 if form.errors else 200,
+            title=_("New department or institute"),
+            explain=_("It gets a wallet. Give somebody a role in it next."),
+            form=form,
+            button=_("Found it"),
+            back=reverse("admin:people_organisation_changelist"),
+        )
 
     def has_change_permission(self, request: HttpRequest, obj: Organisation | None = None) -> bool:
         if not may_govern(request.user):

@@ -5,6 +5,7 @@ import io
 import re
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 import pytest
 from allauth.mfa.totp.internal.auth import TOTP
@@ -16,10 +17,12 @@ from ledger.models import Account, Entry, Posting, Wallet
 from market.instruments import open_instrument
 from market.models import Instrument
 from portal.people.access import people_listed, wallets_listed
-from portal.people.models import Membership
+from portal.people.models import Membership, Organisation
+from scheduler.models import ResourceClass
 from tests.grants.builders import HOUR, a_world, signed_in
 from tests.institutes.builders import balance
 from tests.people.builders import Role, now, some_person
+from tests.scheduler.builders import drawn_class
 
 pytestmark = pytest.mark.django_db(transaction=True)
 MODELS = [
@@ -158,6 +161,33 @@ def test_the_admin_has_a_content_policy_of_its_own_and_the_site_a_stricter_one()
         assert "default-src 'self'" in policy
         assert "frame-ancestors 'none'" in policy
         assert "form-action 'self'" in policy
+
+
+def test_an_operator_founds_a_department_and_an_admin_defines_a_series_that_can_be_traded():
+    drawn_class()
+    operator = signed_in(some_person("Olga", (Role.OPERATOR, None)))
+    form = {"kind": "DEPARTMENT", "name": "Chemistry", "slug": "chemistry", "slurm_account": "chem"}
+    for spoiled in ({"slug": "a b"}, {"name": ""}, {"slurm_account": "x\n#SBATCH"}, {"kind": "SECT"}):
+        assert operator.post("/admin/people/organisation/add/", form | spoiled).status_code == 422
+    operator.post("/admin/people/organisation/add/", form)
+    chemistry = Organisation.objects.get(slug="chemistry")
+    assert chemistry.wallet.kind == Wallet.Kind.DEPARTMENT
+    assert operator.post("/admin/people/organisation/add/", form).status_code == 422
+
+    admin = signed_in(some_person("Cleo", (Role.DEPARTMENT_ADMIN, chemistry)))
+    day = now().date()
+    series = {
+        "code": "H100-2027Q2",
+        "resource_class": ResourceClass.objects.get().id,
+        "priority": "normal",
+        "starts_on": day.isoformat(),
+        "ends_on": (day + timedelta(days=90)).isoformat(),
+    }
+    for spoiled in ({"ends_on": "9999-12-31"}, {"priority": "best"}, {"code": "h100"}, {"starts_on": "0000-00-00"}):
+        assert admin.post("/admin/ledger/asset/add/", series | spoiled).status_code == 422, spoiled
+    admin.post("/admin/ledger/asset/add/", series)
+    assert Instrument.objects.get().code == "H100-2027Q2"
+    assert admin.post("/admin/ledger/asset/add/", series | {"priority": "high"}).status_code == 422
 
 
 def test_issuing_shows_before_and_does_once():

@@ -156,6 +156,14 @@ ALLAUTH = ("account_", "mfa_", "usersessions_", "socialaccount_", "openid_connec
 STAFF = ("admin", "other", "auditor", "operator")
 # Rows of the admin that belong to nobody: all staff read them.
 SHARED = {"ledger.asset", "ledger.checkpoint", "market.instrument", "scheduler.resourceclass"}
+# What is made in the admin, and by whom of its roles.
+ADDED_BY = {
+    "people.membership": ("admin", "other"),
+    "grants.grantupload": ("admin", "other"),
+    "ledger.asset": ("admin", "other", "operator"),
+    "people.organisation": ("operator",),
+    "scheduler.resourceclass": ("operator",),
+}
 # Pages of our own within the admin, beside the models': who may open them.
 ADMIN_PAGES: dict[str, dict[str, dict[str, int]]] = {
     "issue_tokens": {"": row(LOGIN, LOGIN, admin=200, other=200, auditor=403, operator=403)},

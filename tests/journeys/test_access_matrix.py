@@ -13,6 +13,7 @@ from django.contrib import admin
 from django.urls import NoReverseMatch, URLPattern, URLResolver, get_resolver, reverse
 
 from tests.journeys.matrix import (
+    ADDED_BY,
     ADMIN_FRAME,
     ADMIN_PAGES,
     ALLAUTH,
@@ -97,7 +98,7 @@ def administration(role: str, two: Two) -> list[str]:
         name = label.replace(".", "_")
         is_staff = role in STAFF
         expect(200 if is_staff else LOGIN, reverse(f"admin:{name}_changelist"))
-        may_add = label in {"people.membership", "grants.grantupload"} and role in {"admin", "other"}
+        may_add = role in ADDED_BY.get(label, ())
         expect((200 if may_add else 403) if is_staff else LOGIN, reverse(f"admin:{name}_add"))
         expect((200 if page.exported else 403) if is_staff else LOGIN, reverse(f"admin:{name}_export"))
         for place in ("here", "there", "missing"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -16,11 +17,21 @@ from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action, display
 
+from ledger.assets import define_pool_series
+from ledger.clock import database_now
 from ledger.errors import Refusal
 from ledger.models import Account, Asset, Checkpoint, Entry, Hold, Posting, Wallet
 from ledger.wallets import freeze_wallet, unfreeze_wallet
-from portal.grants.forms import ReasonForm
-from portal.people.access import Person, may_govern, reads_everything, wallets_governed, wallets_listed
+from market.instruments import open_instrument
+from portal.grants.forms import ReasonForm, SeriesForm
+from portal.people.access import (
+    Person,
+    may_define_series,
+    may_govern,
+    reads_everything,
+    wallets_governed,
+    wallets_listed,
+)
 from portal.people.admin_base import ScopedAdmin, ScopedFilter
 from portal.people.forms import posted
 from portal.people.templatetags import units
@@ -125,6 +136,37 @@ class AssetAdmin(ScopedAdmin):
 
     def visible(self, user: Person) -> QuerySet[Asset]:
         return Asset.objects.all()
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return may_define_series(request.user)
+
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+        """Define a series and open its instrument; tokens of it are issued next."""
+        if not may_define_series(request.user):
+            raise PermissionDenied
+        form = SeriesForm(posted(request))
+        if request.method == "POST" and form.is_valid():
+            try:
+                made = define_pool_series(now=database_now(), **form.values())
+                open_instrument(asset_id=made.id, now=database_now())
+            except Refusal as refusal:
+                form.add_error("code" if refusal.field == "code" else "ends_on", refusal.message)
+            else:
+                self.log_addition(request, made, "Defined, and its instrument opened")
+                messages.success(request, _t("%(code)s is defined and can be traded.") % {"code": made.code})
+                return redirect("admin:ledger_asset_change", made.id)
+        return self.page(
+            request,
+            "admin/reason.html",
+            status=422 if form.errors else 200,
+            title=_t("New series"),
+            explain=_t(
+                "Its definition becomes an entry of the ledger and can never be changed. Issue tokens of it next."
+            ),
+            form=form,
+            button=_t("Define it"),
+            back=reverse("admin:ledger_asset_changelist"),
+        )
 
     @admin.display(description=_("life left"))
     def life(self, asset: Asset) -> str:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from django.contrib import admin
 from django.db.models import QuerySet
+from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
-from portal.people.access import Person, reads_everything, wallets_governed
+from portal.people.access import Person, may_found, reads_everything, wallets_governed
 from portal.people.admin_base import ScopedAdmin
 from portal.people.templatetags import units
 from scheduler.models import Redemption, ResourceClass
@@ -63,3 +64,9 @@ class ResourceClassAdmin(ScopedAdmin):
 
     def visible(self, user: Person) -> QuerySet[ResourceClass]:
         return ResourceClass.objects.all()
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return may_found(request.user)
+
+    def has_change_permission(self, request: HttpRequest, obj: ResourceClass | None = None) -> bool:
+        return may_found(request.user)
