@@ -1,12 +1,14 @@
-"""The test run's own Postgres and Valkey, started once for all of pytest's processes and stopped at the end.
+"""The test run's own Postgres and Valkey, one of each for each of pytest's processes, stopped at the end.
 
-Loaded by `-p tests.cluster` before Django reads its settings. A Postgres of your own replaces the embedded one with
-HOURGLASS_TEST_POSTGRES, a superuser's URL.
+Loaded by `-p tests.cluster` before Django reads its settings. Processes do not share a Postgres: a transaction that is
+open in any database of a cluster holds back the sealer in all of them. A Postgres of your own replaces the embedded
+one with HOURGLASS_TEST_POSTGRES, a superuser's URL.
 """
 
 import atexit
 import os
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
@@ -48,7 +50,17 @@ def database_name() -> str:
     return f"test_hourglass_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
 
 
-if "HOURGLASS_TEST_REDIS" not in os.environ:
+def _only_hands_out_tests() -> bool:
+    """Is this xdist's first process, which runs no test itself?"""
+    return "PYTEST_XDIST_WORKER" not in os.environ and "-n" in sys.argv
+
+
+if _only_hands_out_tests():
+    NOWHERE = {"HOURGLASS_TEST_POSTGRES": "postgres://nobody@/none", "HOURGLASS_TEST_REDIS": "unix:///nonexistent"}
+    os.environ.update({name: url for name, url in NOWHERE.items() if name not in os.environ})
+elif os.environ.get("HOURGLASS_TEST_REDIS", "unix:///nonexistent") == "unix:///nonexistent":
+    if os.environ.get("HOURGLASS_TEST_POSTGRES") == "postgres://nobody@/none":
+        del os.environ["HOURGLASS_TEST_POSTGRES"]
     _start_servers()
 
 os.environ.update(

@@ -54,7 +54,11 @@ def test_a_dask_program_runs_on_one_worker_a_gpu_and_the_cluster_ends_with_it(da
 
     output = job_output(redemption, home=dask_site.home)
     assert output is not None
-    assert output.text.splitlines()[-4:] == ["address tls", "workers 3", "squares 328350", "devices 0,1,2"]
+    # A loaded machine may close with a worker's last heartbeat in the air, and Dask says so in the same output.
+    said = [
+        line for line in output.text.splitlines() if line.split(" ")[0] in {"address", "workers", "squares", "devices"}
+    ]
+    assert said == ["address tls", "workers 3", "squares 328350", "devices 0,1,2"]
     assert redemption.outcome == "COMPLETED"
     assert redemption.charged_amount == 3 * (redemption.used_seconds or 0)
     assert dask_site.engine.live_jobs() == []
