@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext as _t
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action, display
 
@@ -55,7 +55,7 @@ class WalletAdmin(ScopedAdmin):
 
     @display(description=_("state"), label=STATE)
     def state(self, wallet: Wallet) -> tuple[str, str]:
-        return ("frozen", _t("frozen")) if wallet.frozen_at else ("open", _t("open"))
+        return ("frozen", gettext("frozen")) if wallet.frozen_at else ("open", gettext("open"))
 
     @admin.display(description=_("balances"))
     def balances(self, wallet: Wallet) -> SafeString:
@@ -78,21 +78,21 @@ class WalletAdmin(ScopedAdmin):
                 messages.error(request, refusal.message)
             else:
                 self.log_change(request, wallet, f"Frozen: {form.cleaned_data['reason']}")
-                messages.success(request, _t("%(name)s is frozen.") % {"name": wallet.name})
+                messages.success(request, gettext("%(name)s is frozen.") % {"name": wallet.name})
             return redirect("admin:ledger_wallet_change", wallet.id)
         accounts = Account.objects.filter(wallet=wallet).select_related("asset").order_by("asset__code")
         return self.page(
             request,
             "admin/reason.html",
             status=422 if form.errors else 200,
-            title=_t("Freeze %(name)s") % {"name": wallet.name},
-            explain=_t(
+            title=gettext("Freeze %(name)s") % {"name": wallet.name},
+            explain=gettext(
                 "Nothing leaves or enters the wallet until it is unfrozen: no trade, grant or redemption. "
                 "Running jobs are still settled. The ledger records that it is frozen, not why."
             ),
             accounts=accounts,
             form=form,
-            button=_t("Freeze"),
+            button=gettext("Freeze"),
             back=reverse("admin:ledger_wallet_change", args=[wallet.id]),
         )
 
@@ -102,14 +102,14 @@ class WalletAdmin(ScopedAdmin):
         if request.method == "POST":
             unfreeze_wallet(wallet_id=wallet.id, now=timezone.now())
             self.log_change(request, wallet, "Unfrozen")
-            messages.success(request, _t("%(name)s acts again.") % {"name": wallet.name})
+            messages.success(request, gettext("%(name)s acts again.") % {"name": wallet.name})
             return redirect("admin:ledger_wallet_change", wallet.id)
         return self.page(
             request,
             "admin/reason.html",
-            title=_t("Unfreeze %(name)s") % {"name": wallet.name},
-            explain=_t("It was frozen because: %(why)s") % {"why": wallet.frozen_reason or "–"},
-            button=_t("Unfreeze"),
+            title=gettext("Unfreeze %(name)s") % {"name": wallet.name},
+            explain=gettext("It was frozen because: %(why)s") % {"why": wallet.frozen_reason or "–"},
+            button=gettext("Unfreeze"),
             back=reverse("admin:ledger_wallet_change", args=[wallet.id]),
         )
 
@@ -153,18 +153,18 @@ class AssetAdmin(ScopedAdmin):
                 form.add_error("code" if refusal.field == "code" else "ends_on", refusal.message)
             else:
                 self.log_addition(request, made, "Defined, and its instrument opened")
-                messages.success(request, _t("%(code)s is defined and can be traded.") % {"code": made.code})
+                messages.success(request, gettext("%(code)s is defined and can be traded.") % {"code": made.code})
                 return redirect("admin:ledger_asset_change", made.id)
         return self.page(
             request,
             "admin/reason.html",
             status=422 if form.errors else 200,
-            title=_t("New series"),
-            explain=_t(
+            title=gettext("New series"),
+            explain=gettext(
                 "Its definition becomes an entry of the ledger and can never be changed. Issue tokens of it next."
             ),
             form=form,
-            button=_t("Define it"),
+            button=gettext("Define it"),
             back=reverse("admin:ledger_asset_changelist"),
         )
 
@@ -240,7 +240,7 @@ class EntryAdmin(ScopedAdmin):
 
     @admin.display(description=_("in the explorer"))
     def public_page(self, entry: Entry) -> SafeString:
-        return format_html('<a href="{}">{}</a>', reverse("entry", args=[entry.id]), _t("Entry and receipt"))
+        return format_html('<a href="{}">{}</a>', reverse("entry", args=[entry.id]), gettext("Entry and receipt"))
 
 
 @admin.register(Hold)

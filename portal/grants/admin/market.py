@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.translation import gettext as _t
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action, display
 
@@ -58,15 +58,17 @@ class InstrumentAdmin(ScopedAdmin):
         form = ReasonForm(posted(request))
         if request.method == "POST" and form.is_valid():
             reason = form.cleaned_data["reason"]
-            return self.done(request, instrument, f"Halted: {reason}", _t("%(code)s is halted."), reason=reason)
+            return self.done(request, instrument, f"Halted: {reason}", gettext("%(code)s is halted."), reason=reason)
         return self.page(
             request,
             "admin/reason.html",
             status=422 if form.errors else 200,
-            title=_t("Halt %(code)s") % {"code": instrument.code},
-            explain=_t("New orders are refused until it is resumed. Orders in the book stay and can be cancelled."),
+            title=gettext("Halt %(code)s") % {"code": instrument.code},
+            explain=gettext(
+                "New orders are refused until it is resumed. Orders in the book stay and can be cancelled."
+            ),
             form=form,
-            button=_t("Halt"),
+            button=gettext("Halt"),
             back=reverse("admin:market_instrument_change", args=[instrument.id]),
         )
 
@@ -74,13 +76,13 @@ class InstrumentAdmin(ScopedAdmin):
     def resume(self, request: HttpRequest, object_id: str) -> HttpResponse:
         instrument: Instrument = self.one_or_404(request, object_id)
         if request.method == "POST":
-            return self.done(request, instrument, "Resumed", _t("%(code)s takes orders again."), reason=None)
+            return self.done(request, instrument, "Resumed", gettext("%(code)s takes orders again."), reason=None)
         return self.page(
             request,
             "admin/reason.html",
-            title=_t("Resume %(code)s") % {"code": instrument.code},
-            explain=_t("It was halted because: %(why)s") % {"why": instrument.halted_reason or "–"},
-            button=_t("Resume"),
+            title=gettext("Resume %(code)s") % {"code": instrument.code},
+            explain=gettext("It was halted because: %(why)s") % {"why": instrument.halted_reason or "–"},
+            button=gettext("Resume"),
             back=reverse("admin:market_instrument_change", args=[instrument.id]),
         )
 

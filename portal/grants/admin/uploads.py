@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
-from django.utils.translation import gettext as _t
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
@@ -74,7 +74,7 @@ class GrantUploadAdmin(ScopedAdmin):
             )  # fmt: skip
             return transfer.id
 
-        words = (_t("Issue tokens"), _t("Issue"), _t("New tokens are made in a department's wallet."))
+        words = (gettext("Issue tokens"), gettext("Issue"), gettext("New tokens are made in a department's wallet."))
         return self.two_steps(request, form, act, words, gives=False)
 
     def grant_view(self, request: HttpRequest) -> HttpResponse:
@@ -89,7 +89,11 @@ class GrantUploadAdmin(ScopedAdmin):
             )  # fmt: skip
             return transfer.id
 
-        words = (_t("Grant tokens"), _t("Grant"), _t("What a department holds is given to somebody of it."))
+        words = (
+            gettext("Grant tokens"),
+            gettext("Grant"),
+            gettext("What a department holds is given to somebody of it."),
+        )
         return self.two_steps(request, form, act, words, gives=True)
 
     def two_steps(
@@ -113,7 +117,7 @@ class GrantUploadAdmin(ScopedAdmin):
                 except Refusal as refusal:
                     form.add_error(refusal.field if refusal.field in form.fields else None, refusal.message)
                 else:
-                    messages.success(request, _t("Done: entry %(id)d of the ledger.") % {"id": entry})
+                    messages.success(request, gettext("Done: entry %(id)d of the ledger.") % {"id": entry})
                     return redirect("admin:ledger_entry_change", entry)
             else:
                 rows = self.before_and_after(form, gives=gives)
@@ -140,7 +144,7 @@ class GrantUploadAdmin(ScopedAdmin):
             row = {"asset": data["asset"], "before": available, "change": change, "after": available + change}
             rows.append((wallet.name, row))
             if available + change < 0:
-                form.add_error("amount", _t("%(name)s has less available than this.") % {"name": wallet.name})
+                form.add_error("amount", gettext("%(name)s has less available than this.") % {"name": wallet.name})
                 return []
         return rows
 
@@ -169,7 +173,7 @@ class GrantUploadAdmin(ScopedAdmin):
             request,
             "admin/upload.html",
             status=422 if form.errors else 200,
-            title=_t("Grant by CSV upload"),
+            title=gettext("Grant by CSV upload"),
             form=form,
             problems=problems,
         )
@@ -199,11 +203,11 @@ class GrantUploadAdmin(ScopedAdmin):
         try:
             if "discard" in request.POST:
                 discard_upload(upload_id=upload.id, now=timezone.now())
-                messages.info(request, _t("The upload is discarded. Nothing has moved."))
+                messages.info(request, gettext("The upload is discarded. Nothing has moved."))
             else:
                 done = grant_upload(upload_id=upload.id)
                 self.log_change(request, upload, f"Granted {len(done.lines)} lines")
-                messages.success(request, _t("All %(count)d lines are granted.") % {"count": len(done.lines)})
+                messages.success(request, gettext("All %(count)d lines are granted.") % {"count": len(done.lines)})
         except Refusal as refusal:
             messages.error(request, refusal.message)
         return redirect(reverse("admin:grants_grantupload_change", args=[upload.id]))
