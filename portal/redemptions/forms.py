@@ -4,6 +4,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from django import forms
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from ledger.errors import Refusal
@@ -58,9 +59,9 @@ class RedeemForm(forms.Form):
         self.wallet = wallet
         series = self.fields["asset"]
         assert isinstance(series, forms.ModelChoiceField)
-        series.queryset = Asset.objects.filter(id__in=redeemable(wallet).values("asset_id")).order_by(
-            "expires_at", "id"
-        )
+        series.queryset = Asset.objects.filter(
+            id__in=redeemable(wallet, now=timezone.now()).values("asset_id")
+        ).order_by("expires_at", "id")
 
     def wish(self, user: User) -> Wish:
         """What the valid form asks for."""

@@ -1,5 +1,7 @@
 """Whose redemptions a person may see, and for which Slurm account their jobs are."""
 
+from datetime import datetime
+
 from django.conf import settings
 from django.db.models import QuerySet
 
@@ -20,9 +22,11 @@ def redemptions_to_cancel(user: Person) -> QuerySet[Redemption]:
     return Redemption.objects.filter(wallet__in=wallets_of(user).values("id"))
 
 
-def redeemable(wallet: Wallet) -> QuerySet[Account]:
-    """The wallet's series that have something left to redeem, the first to expire first."""
-    accounts = Account.objects.filter(wallet=wallet, asset__kind=Asset.Kind.POOL, balance__gt=0)
+def redeemable(wallet: Wallet, *, now: datetime) -> QuerySet[Account]:
+    """The wallet's series that can be redeemed now and have something left, the first to expire first."""
+    accounts = Account.objects.filter(
+        wallet=wallet, asset__kind=Asset.Kind.POOL, balance__gt=0, asset__starts_at__lte=now, asset__expires_at__gt=now
+    )
     return accounts.select_related("asset").order_by("asset__expires_at", "id")
 
 

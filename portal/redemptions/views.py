@@ -167,7 +167,7 @@ def _initial(request: HttpRequest, wallet: Wallet) -> dict[str, Any]:
             "kind": example.kind,
             "script": example.script,
         }
-    codes = {account.asset.code for account in redeemable(wallet)}
+    codes = {account.asset.code for account in redeemable(wallet, now=timezone.now())}
     if request.GET.get("series", "") in codes:
         values["asset"] = request.GET["series"]
     return values
@@ -177,7 +177,7 @@ def _form_page(request: HttpRequest, wallet: Wallet, form: RedeemForm, *, status
     context = {
         "form": form,
         "wallet": wallet,
-        "accounts": redeemable(wallet),
+        "accounts": redeemable(wallet, now=timezone.now()),
         "examples": EXAMPLES,
         "chosen_example": request.GET.get("example", ""),
         "chosen_series": form["asset"].value() or "",
