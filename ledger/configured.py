@@ -5,7 +5,7 @@ from pathlib import Path
 from django.conf import settings
 
 from ledger.keys import load_signer
-from ledger.notes import Verifier
+from ledger.notes import Verifier, parse_verifier
 from ledger.sealing import Sealer
 from ledger.treehead import TreeHeadFile
 
@@ -17,5 +17,6 @@ def configured_sealer() -> Sealer:
 
 
 def configured_verifiers() -> list[Verifier]:
-    """The log's public keys, under which its checkpoints verify."""
-    return [load_signer(Path(settings.LEDGER_SIGNING_KEY_FILE), origin=settings.LEDGER_ORIGIN).verifier]
+    """The log's public keys, the present one first, under which its checkpoints verify."""
+    present = load_signer(Path(settings.LEDGER_SIGNING_KEY_FILE), origin=settings.LEDGER_ORIGIN).verifier
+    return [present, *(parse_verifier(key) for key in settings.LEDGER_OLD_KEYS)]

@@ -1,7 +1,8 @@
-"""The log's signing key: an Ed25519 key in a file of mode 0600."""
+"""The log's signing key: an Ed25519 key in a file of mode 0600. `python -m ledger.keys FILE` makes one."""
 
 import os
 import stat
+import sys
 from pathlib import Path
 
 from cryptography.hazmat.primitives import serialization
@@ -36,3 +37,21 @@ def load_signer(path: Path, *, origin: str) -> Signer:
     if not isinstance(key, Ed25519PrivateKey):
         raise KeyRefused(f"The signing key {path} is not an Ed25519 key.")
     return Signer(origin, key)
+
+
+def main(arguments: list[str]) -> int:
+    """Make a key where settings do not exist yet: needs no Django and no database."""
+    if len(arguments) != 1:
+        print("usage: python -m ledger.keys FILE", file=sys.stderr)  # noqa: T201
+        return 2
+    try:
+        make_key(Path(arguments[0]))
+    except OSError as error:
+        print(f"No key was made: {error}.", file=sys.stderr)  # noqa: T201
+        return 1
+    print(f"Made {arguments[0]}.")  # noqa: T201
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

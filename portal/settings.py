@@ -31,6 +31,8 @@ CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 # The ledger's signing key: an Ed25519 private key in PEM, mode 0600, and the log's name on its checkpoints.
 LEDGER_SIGNING_KEY_FILE = env.str("LEDGER_SIGNING_KEY_FILE", default="")
 LEDGER_ORIGIN = env.str("LEDGER_ORIGIN", default="hourglass.example/log")
+# Public keys of retired signing keys, under which older checkpoints still verify.
+LEDGER_OLD_KEYS = env.list("LEDGER_OLD_KEYS", default=[])
 # The tree head is kept outside Postgres too, so that a restored backup is noticed.
 LEDGER_TREE_HEAD_FILE = env.str("LEDGER_TREE_HEAD_FILE", default="")
 

@@ -21,6 +21,7 @@ from contextlib import contextmanager
 from functools import cache
 from types import FrameType
 
+from ledger.keys import make_key
 from portal.embedded.home import ROOT, Home, HomeInUse, default_home
 from portal.embedded.postgres import APP_ROLE, OWNER_ROLE, EmbeddedPostgres, EmbeddedPostgresError
 from portal.embedded.supervisor import Child, Supervisor
@@ -95,7 +96,7 @@ class Site:
             PYTHONUNBUFFERED="1",
         )
         if not self.home.signing_key.exists():
-            self._manage("make_signing_key", str(self.home.signing_key))
+            make_key(self.home.signing_key)
 
     def _migrate(self) -> None:
         """Migrate when the migrations on disk are not those of the last time: a second start need not ask."""

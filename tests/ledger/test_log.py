@@ -12,6 +12,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.utils import timezone
 
+from ledger.configured import configured_sealer, configured_verifiers
 from ledger.entries import leaf_hash
 from ledger.export import export_log
 from ledger.keys import KeyRefused, load_signer, make_key
@@ -332,3 +333,36 @@ def test_a_key_that_others_may_read_is_refused(tmp_path):
 
 def test_the_verifier_key_reads_back(sealer):
     assert parse_verifier(str(sealer.signer.verifier)) == sealer.signer.verifier
+
+
+def test_after_a_rotation_old_checkpoints_verify_under_the_old_key(sealer, tmp_path, settings):
+    some_history(transfers=3)
+    seal_all(sealer)
+    old = sealer.signer.verifier
+    make_key(tmp_path / "new.pem")
+    settings.LEDGER_SIGNING_KEY_FILE = str(tmp_path / "new.pem")
+    with pytest.raises(CommandError):
+        call_command("verify_ledger")
+    settings.LEDGER_OLD_KEYS = [str(old)]
+    given(some_wallet("New"), some_series(), 1)
+    seal_all(configured_sealer())
+
+    call_command("verify_ledger")
+    report = verify_export(exported(tmp_path), configured_verifiers())
+
+    assert report.checkpoints == Checkpoint.objects.count() >= 2
+    assert report.entries == Entry.objects.count()
+
+
+def test_a_key_is_made_without_django_and_never_over_another(tmp_path):
+    made = [
+        subprocess.run(
+            [sys.executable, "-m", "ledger.keys", str(tmp_path / "made.pem")],
+            cwd=ROOT, capture_output=True, text=True, check=False, env={"PATH": "/usr/bin"},
+        )
+        for _ in range(2)
+    ]  # fmt: skip
+
+    assert [done.returncode for done in made] == [0, 1]
+    assert "No key was made" in made[1].stderr
+    assert load_signer(tmp_path / "made.pem", origin="x").name == "x"
