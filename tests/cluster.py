@@ -13,6 +13,8 @@ import tempfile
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
+from portal.embedded.serve import host_name
+
 
 def _start_servers() -> None:
     from portal.embedded.postgres import EmbeddedPostgres
@@ -63,6 +65,8 @@ elif os.environ.get("HOURGLASS_TEST_REDIS", "unix:///nonexistent") == "unix:///n
         del os.environ["HOURGLASS_TEST_POSTGRES"]
     _start_servers()
 
+# A bare machine may not know the name localhost.
+os.environ.setdefault("DJANGO_LIVE_TEST_SERVER_ADDRESS", host_name())
 os.environ.update(
     HOURGLASS_MODE="test",
     SECRET_KEY="test-only-" + "0123456789abcdef" * 4,
