@@ -10,7 +10,8 @@ from allauth.mfa.totp.internal.auth import TOTP, format_hotp_value, hotp_value, 
 from django.core.cache import cache
 from django.test import Client
 from oidc_provider_mock import User as UniversityUser
-from oidc_provider_mock import run_server_in_thread
+from oidc_provider_mock import app as oidc_provider
+from werkzeug.serving import make_server
 
 from ledger.models import Wallet
 from portal.people.models import User
@@ -263,16 +264,23 @@ def test_a_session_ends_with_sign_out_a_new_password_or_a_closed_account():
 @pytest.fixture
 def university(settings, live_server):
     """A real OIDC provider on a port of its own, known to the site as any university would be."""
-    with run_server_in_thread(user_claims=(UniversityUser(sub="u-42", claims={"name": "Ada Byron"}),)) as server:
-        app = {
-            "provider_id": "uni",
-            "name": "Example University",
-            "client_id": "hourglass",
-            "secret": "s3cret",
-            "settings": {"server_url": f"http://localhost:{server.server_port}", "oauth_pkce_enabled": True},
-        }
-        settings.SOCIALACCOUNT_PROVIDERS = {"openid_connect": {"APPS": [app]}}
-        yield f"http://localhost:{server.server_port}"
+    provider = oidc_provider(user_claims=(UniversityUser(sub="u-42", claims={"name": "Ada Byron"}),))
+    # By its number: a bare machine may not know the name localhost, which the provider's own server insists on.
+    server = make_server("127.0.0.1", 0, provider, threaded=True)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    url = f"http://127.0.0.1:{server.server_port}"
+    app = {
+        "provider_id": "uni",
+        "name": "Example University",
+        "client_id": "hourglass",
+        "secret": "s3cret",
+        "settings": {"server_url": url, "oauth_pkce_enabled": True},
+    }
+    settings.SOCIALACCOUNT_PROVIDERS = {"openid_connect": {"APPS": [app]}}
+    yield url
+    server.shutdown()
+    thread.join(10)
 
 
 def walk_in(base: str, sub: str, email: str) -> httpx.Client:
