@@ -4,6 +4,7 @@ import hashlib
 from datetime import UTC, datetime
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from ledger.entries import asset_body
 from ledger.errors import AlreadyDefined, SeriesExpired
@@ -43,7 +44,7 @@ def define_pool_series(
     definition; the same definition again answers the same asset.
     """
     if expires_at <= max(now, starts_at):
-        raise SeriesExpired("A series must expire after it starts and after today.", field="expires_at")
+        raise SeriesExpired(_("A series must expire after it starts and after today."), field="expires_at")
     figures = {
         "resource_class": resource_class,
         "gpu_type": gpu_type,
@@ -66,7 +67,7 @@ def define_pool_series(
     found = Asset.objects.filter(code=code).first()
     if found is not None:
         if bytes(found.definition) != definition:
-            raise AlreadyDefined(f"{code} is already defined, and otherwise.", field="code")
+            raise AlreadyDefined(_("%(code)s is already defined, and otherwise.") % {"code": code}, field="code")
         return found
     return _define(
         now, definition, code=code, kind=Asset.Kind.POOL, starts_at=starts_at, expires_at=expires_at, **figures

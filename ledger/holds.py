@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from django.db import connection, transaction
+from django.utils.translation import gettext as _
 
 from ledger.clock import database_now
 from ledger.errors import BadAmount, HoldAlreadyResolved, HoldExceeded, NotEnough
@@ -29,14 +30,14 @@ def place_hold(
 ) -> Hold:
     """Set an amount aside. Raises NotEnough, or the Refusal of a policy that forbids giving it at all."""
     if isinstance(amount, bool) or not isinstance(amount, int) or not 0 < amount <= MAX_AMOUNT:
-        raise BadAmount("The amount to hold must be a whole number of units above zero.", field="amount")
+        raise BadAmount(_("The amount to hold must be a whole number of units above zero."), field="amount")
     account = lock_accounts([account_id])[account_id]
     # A hold is the holder's own act, whatever it is captured for later.
     refusal = refusal_for(kind="HOLD", asset=account.asset, wallet=account.wallet, gives=True, now=now)
     if refusal is not None:
         raise refusal
     if account.available < amount:
-        raise NotEnough("The wallet has less available than this would hold.", field="amount")
+        raise NotEnough(_("The wallet has less available than this would hold."), field="amount")
     hold = Hold.objects.create(
         account_id=account_id, amount=amount, reference=reference, placed_at=now, expires_at=expires_at
     )
@@ -52,10 +53,10 @@ def capture_hold(
     Raises HoldExceeded above the hold's amount and HoldAlreadyResolved the second time.
     """
     if isinstance(amount, bool) or not isinstance(amount, int) or amount < 0:
-        raise BadAmount("The amount to capture must be a whole number of units.", field="amount")
+        raise BadAmount(_("The amount to capture must be a whole number of units."), field="amount")
     hold = _lock_open(hold_id)
     if amount > hold.amount:
-        raise HoldExceeded("More is asked for than was held.", field="amount")
+        raise HoldExceeded(_("More is asked for than was held."), field="amount")
     _resolve(hold, Hold.Status.CAPTURED if amount else Hold.Status.RELEASED, captured=amount, now=now)
     # Falls of `held` go before postings: balance >= held is checked row by row.
     lock_accounts([hold.account_id, to_account_id])
@@ -92,7 +93,7 @@ def change_held(account_ids: Sequence[int], deltas: Sequence[int]) -> None:
 def _lock_open(hold_id: int) -> Hold:
     hold = Hold.objects.select_for_update().get(id=hold_id)
     if hold.status != Hold.Status.OPEN:
-        raise HoldAlreadyResolved(f"This hold is already {hold.get_status_display()}.")
+        raise HoldAlreadyResolved(_("This hold is already %(status)s.") % {"status": hold.get_status_display()})
     return hold
 
 

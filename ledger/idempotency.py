@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from django.db import connection
+from django.utils.translation import gettext as _
 
 from ledger.clock import assert_in_transaction
 from ledger.errors import BadAmount, IdempotencyConflict
@@ -19,7 +20,7 @@ def once(*, scope: str, key: str, content: Content, now: datetime, make: Callabl
     """
     assert_in_transaction()
     if not key or len(key) > 120 or not key.isprintable():
-        raise BadAmount("An idempotency key is 1 to 120 printable characters.", field="key")
+        raise BadAmount(_("An idempotency key is 1 to 120 printable characters."), field="key")
     _queue_for(scope, key)
     known = IdempotencyKey.objects.filter(scope=scope, key=key).first()
     if known is not None:
@@ -34,7 +35,9 @@ def once(*, scope: str, key: str, content: Content, now: datetime, make: Callabl
 def compare(known: Content, content: Content) -> None:
     for field, value in content.items():
         if known.get(field) != value:
-            raise IdempotencyConflict(f"This key was used before with another {field}.", field=field)
+            raise IdempotencyConflict(
+                _("This key was used before with another %(field)s.") % {"field": field}, field=field
+            )
 
 
 def _queue_for(scope: str, key: str) -> None:

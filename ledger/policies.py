@@ -2,6 +2,8 @@
 
 from datetime import datetime
 
+from django.utils.translation import gettext as _
+
 from ledger.errors import AssetPaused, Refusal, SeriesExpired, WalletFrozen, WalletMayNotSell
 from ledger.models import Asset, Entry, Wallet
 
@@ -15,11 +17,13 @@ def refusal_for(*, kind: str, asset: Asset, wallet: Wallet, gives: bool, now: da
     if kind in _NOT_THE_HOLDERS_ACT:
         return None
     if wallet.frozen_at is not None:
-        return WalletFrozen("This wallet is frozen: nothing leaves or enters it until an administrator lifts that.")
+        return WalletFrozen(_("This wallet is frozen: nothing leaves or enters it until an administrator lifts that."))
     if asset.paused_at is not None:
-        return AssetPaused(f"{asset.code} is paused: it moves again when an administrator lifts that.")
+        return AssetPaused(
+            _("%(code)s is paused: it moves again when an administrator lifts that.") % {"code": asset.code}
+        )
     if asset.expires_at is not None and asset.expires_at <= now:
-        return SeriesExpired(f"{asset.code} has expired and is worth nothing any more.")
+        return SeriesExpired(_("%(code)s has expired and is worth nothing any more.") % {"code": asset.code})
     if gives and not wallet.may_sell and asset.kind != Asset.Kind.CREDITS and kind in {_Kind.TRADE, _Kind.SEND}:
-        return WalletMayNotSell("This wallet holds an allowance: it may be redeemed, not sold or sent on.")
+        return WalletMayNotSell(_("This wallet holds an allowance: it may be redeemed, not sold or sent on."))
     return None

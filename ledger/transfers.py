@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from ledger.clock import assert_in_transaction
 from ledger.entries import transfer_body
@@ -53,7 +54,7 @@ def post_transfer(*, kind: str, moves: Sequence[Move], now: datetime, reference:
         if refusal is not None:
             raise refusal
         if move.amount < 0 and not account.may_go_negative and account.available + move.amount < 0:
-            raise NotEnough("The wallet has less available than this would take.", field="amount")
+            raise NotEnough(_("The wallet has less available than this would take."), field="amount")
     sides = [_side(accounts[move.account_id], move.amount) for move in moves]
     body = transfer_body(kind=kind, reference=reference, recorded_at=now, postings=sides)
     entry = write_entry(kind=Entry.Kind.TRANSFER, transfer_kind=kind, body=body, now=now, reference=reference)
@@ -68,9 +69,9 @@ def move_between(
 ) -> Transfer:
     """One asset from one wallet to another."""
     if isinstance(amount, bool) or not isinstance(amount, int) or not 0 < amount <= MAX_AMOUNT:
-        raise BadAmount("The amount must be a whole number of units above zero.", field="amount")
+        raise BadAmount(_("The amount must be a whole number of units above zero."), field="amount")
     if from_wallet_id == to_wallet_id:
-        raise BadAmount("A transfer needs two different wallets.", field="to_wallet")
+        raise BadAmount(_("A transfer needs two different wallets."), field="to_wallet")
     giver = account_of(wallet_id=from_wallet_id, asset_id=asset_id)
     receiver = account_of(wallet_id=to_wallet_id, asset_id=asset_id)
     moves = [Move(giver.id, -amount), Move(receiver.id, amount)]

@@ -4,6 +4,7 @@ import json
 from datetime import datetime
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from ledger.clock import assert_in_transaction
 from ledger.entries import policy_body
@@ -30,7 +31,7 @@ def open_wallet(*, kind: str, name: str, now: datetime, may_sell: bool = True) -
 
 def system_wallet(role: str, *, now: datetime) -> Wallet:
     """The issuer, and where redeemed, expired and fee amounts go; made when first asked for."""
-    wallet, _ = Wallet.objects.get_or_create(
+    wallet, _made = Wallet.objects.get_or_create(
         role=role,
         defaults={"kind": Wallet.Kind.SYSTEM, "name": SYSTEM_NAMES[Wallet.Role(role)], "created_at": now},
     )
@@ -39,7 +40,7 @@ def system_wallet(role: str, *, now: datetime) -> Wallet:
 
 def account_of(*, wallet_id: int, asset_id: int) -> Account:
     """The wallet's balance of the asset; opened, empty, when first asked for."""
-    account, _ = Account.objects.get_or_create(wallet_id=wallet_id, asset_id=asset_id)
+    account, _made = Account.objects.get_or_create(wallet_id=wallet_id, asset_id=asset_id)
     return account
 
 
@@ -48,7 +49,7 @@ def freeze_wallet(*, wallet_id: int, reason: str, now: datetime) -> Wallet:
     """Stop everything that leaves or enters the wallet; running jobs are still settled."""
     wallet = _lock(wallet_id)
     if wallet.kind == Wallet.Kind.SYSTEM:
-        raise WalletFrozen("A system wallet cannot be frozen.")
+        raise WalletFrozen(_("A system wallet cannot be frozen."))
     if wallet.frozen_at is None:
         wallet.frozen_at, wallet.frozen_reason = now, reason
         wallet.save(update_fields=["frozen_at", "frozen_reason"])

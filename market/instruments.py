@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from ledger.assets import credits
 from ledger.models import Asset
@@ -17,8 +18,10 @@ def open_instrument(*, asset_id: int, now: datetime) -> Instrument:
     """Let a series be traded for credits; asked again it answers the same instrument."""
     asset = Asset.objects.get(id=asset_id)
     if asset.kind == Asset.Kind.CREDITS or asset.expires_at is None or asset.expires_at <= now:
-        raise NotOpenable(f"{asset.code} cannot be traded: only a series that has not expired can.")
-    instrument, _ = Instrument.objects.get_or_create(
+        raise NotOpenable(
+            _("%(code)s cannot be traded: only a series that has not expired can.") % {"code": asset.code}
+        )
+    instrument, _made = Instrument.objects.get_or_create(
         asset=asset, defaults={"code": asset.code, "price_asset": credits(now=now), "opened_at": now}
     )
     return instrument
@@ -56,7 +59,7 @@ def expired_instruments(*, now: datetime) -> list[int]:
 def _change_phase(instrument_id: int, phase: Instrument.Phase, *, reason: str, now: datetime) -> Instrument:
     instrument = _lock(instrument_id)
     if instrument.phase == Instrument.Phase.CLOSED:
-        raise InstrumentClosed(f"Trading of {instrument.code} has ended.")
+        raise InstrumentClosed(_("Trading of %(code)s has ended.") % {"code": instrument.code})
     if (instrument.phase, instrument.halted_reason) != (phase, reason):
         instrument.phase, instrument.halted_reason = phase, reason
         instrument.save(update_fields=["phase", "halted_reason"])

@@ -5,6 +5,7 @@ from datetime import datetime
 from uuid import uuid4
 
 from django.db import OperationalError, connection, transaction
+from django.utils.translation import gettext as _
 from psycopg.errors import DeadlockDetected
 
 from market.answers import Answer, Answers, NewOrder, PlacedOrder
@@ -60,15 +61,15 @@ def place_orders(orders: Sequence[NewOrder]) -> list[Answer]:
 def check_order(order: NewOrder) -> None:
     """What can be said of an order without looking at anything else."""
     if order.side not in _SIDES:
-        raise BadOrder("The side must be BUY or SELL.", field="side")
+        raise BadOrder(_("The side must be BUY or SELL."), field="side")
     if order.time_in_force not in _TIMES_IN_FORCE:
-        raise BadOrder("The time in force must be GTC or IOC.", field="time_in_force")
+        raise BadOrder(_("The time in force must be GTC or IOC."), field="time_in_force")
     if isinstance(order.limit_price, bool) or not 0 < order.limit_price <= HIGHEST_PRICE:
-        raise BadOrder("The limit price must be above zero and of a size that makes sense.", field="limit_price")
+        raise BadOrder(_("The limit price must be above zero and of a size that makes sense."), field="limit_price")
     if isinstance(order.quantity, bool) or not 0 < order.quantity <= LARGEST_QUANTITY:
-        raise BadOrder("The quantity must be above zero and of a size that makes sense.", field="quantity")
+        raise BadOrder(_("The quantity must be above zero and of a size that makes sense."), field="quantity")
     if not 0 < len(order.client_order_id) <= 80 or "\x00" in order.client_order_id:
-        raise BadOrder("A client order id has 1 to 80 characters.", field="client_order_id")
+        raise BadOrder(_("A client order id has 1 to 80 characters."), field="client_order_id")
 
 
 @transaction.atomic(durable=True)
@@ -78,7 +79,9 @@ def cancel_order(*, order_id: int, now: datetime) -> Order:
     instrument = Instrument.objects.select_for_update(no_key=True).get(id=instrument_id)
     order = Order.objects.get(id=order_id)
     if order.status not in {Order.Status.WAITING, Order.Status.OPEN}:
-        raise OrderNotOpen(f"Order {order.id} is already {order.get_status_display().lower()}.")
+        raise OrderNotOpen(
+            _("Order %(id)s is already %(status)s.") % {"id": order.id, "status": order.get_status_display().lower()}
+        )
     take_out([order], instrument=instrument, reason="cancelled", now=now)
     return order
 

@@ -10,6 +10,7 @@ from typing import Any
 import psycopg
 import pytest
 from django.test import TransactionTestCase
+from django.utils import translation
 
 from tests import cluster
 
@@ -53,3 +54,10 @@ def empty_database() -> None:
         ).fetchall()
         connection.execute("SET session_replication_role = replica")
         connection.execute(f"TRUNCATE {', '.join(row[0] for row in rows)} RESTART IDENTITY CASCADE")  # type: ignore[arg-type]
+
+
+@pytest.fixture(autouse=True)
+def _english_again() -> Iterator[None]:
+    """A request leaves its language to the thread; the next test starts in the site's own."""
+    yield
+    translation.deactivate()
