@@ -97,25 +97,6 @@ def issue(
     )
 
 
-@transaction.atomic(durable=True)
-def grant(
-    *,
-    asset_id: int,
-    from_wallet_id: int,
-    to_wallet_id: int,
-    amount: int,
-    now: datetime,
-    scope: str,
-    key: str,
-    reference: str = "",
-) -> Transfer:
-    """Give tokens from an organisation's wallet to another."""
-    return grant_step(
-        asset_id=asset_id, from_wallet_id=from_wallet_id, to_wallet_id=to_wallet_id, amount=amount,
-        now=now, scope=scope, key=key, reference=reference,
-    )  # fmt: skip
-
-
 def grant_step(
     *,
     asset_id: int,
@@ -127,11 +108,15 @@ def grant_step(
     key: str,
     reference: str = "",
 ) -> Transfer:
-    """`grant` inside another action, such as an enrolment."""
+    """Give tokens from an organisation's wallet to another, inside another action such as an enrolment."""
     return _once(
         Entry.TransferKind.GRANT, asset_id, from_wallet_id, to_wallet_id, amount,
         now=now, scope=scope, key=key, reference=reference,
     )  # fmt: skip
+
+
+# The same as an action of its own.
+grant = transaction.atomic(durable=True)(grant_step)
 
 
 @transaction.atomic(durable=True)

@@ -9,7 +9,6 @@ from typing import Any
 import environ
 from django.core.exceptions import ImproperlyConfigured
 from django.urls import reverse_lazy
-from django.utils.translation import gettext_lazy as _
 
 from portal.unfold import UNFOLD as UNFOLD
 
@@ -288,4 +287,3 @@ LOGGING = {
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": env.str("LOG_LEVEL", default="INFO")},
 }
-SITE_NAME = _("Hourglass")

@@ -6,15 +6,10 @@ Auditors read everything and write nothing: `people.middleware` refuses whatever
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import wraps
-from typing import Any
-
-from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
 from ledger.models import Wallet
@@ -22,7 +17,6 @@ from portal.people.models import Membership, Organisation, User
 
 Person = User | AnonymousUser
 Role = Membership.Role
-View = Callable[..., HttpResponseBase]
 
 ACTING = "acting_wallet"
 
@@ -39,21 +33,6 @@ def roles_of(user: Person) -> frozenset[str]:
 
 def has_role(user: Person, *roles: str) -> bool:
     return not roles_of(user).isdisjoint(roles)
-
-
-def role_required(*roles: str) -> Callable[[View], View]:
-    """Sign in first; then one of these roles, or 403."""
-
-    def decorate(view: View) -> View:
-        @wraps(view)
-        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-            if not has_role(request.user, *roles):
-                raise PermissionDenied(_("This page is for another role than yours."))
-            return view(request, *args, **kwargs)
-
-        return login_required(guarded)
-
-    return decorate
 
 
 def is_auditor(user: Person) -> bool:
@@ -164,10 +143,6 @@ def may_act_for(user: Person, wallet: Wallet) -> bool:
 
 def may_trade(user: Person, wallet: Wallet) -> bool:
     """Whether orders may be placed for the wallet. What the wallet itself may not do, the ledger's policies say."""
-    return may_act_for(user, wallet)
-
-
-def may_redeem(user: Person, wallet: Wallet) -> bool:
     return may_act_for(user, wallet)
 
 
