@@ -1,4 +1,4 @@
-"""The ledger explorer: entries as the log has them, receipts, and the log's files. Public: it carries no names."""
+"""The ledger explorer: entries as the log has them, and receipts. Public: it carries no names."""
 
 from collections.abc import Sequence
 from typing import overload
@@ -7,18 +7,15 @@ from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
-from django.utils.http import http_date
 from django.views.decorators.http import require_safe
 
 from ledger.configured import configured_verifiers
 from ledger.entries import parse
-from ledger.export import entry_bundle, tile_bytes
 from ledger.models import Asset, Checkpoint, Entry, Leaf, Wallet
 from ledger.sealing import receipt_for, unsealed_count
-from ledger.tilepaths import partial_suffix, tile_path
+from portal.wallets.log import FOREVER
 
 PAGE = 30
-FOREVER = "public, max-age=31536000, immutable"
 
 
 @require_safe
@@ -92,39 +89,6 @@ def raw_entry(request: HttpRequest, entry_id: int) -> HttpResponse:
     return response
 
 
-@require_safe
-def log_checkpoint(request: HttpRequest) -> HttpResponse:
-    """The newest signed checkpoint (c2sp.org/tlog-tiles)."""
-    checkpoint = Checkpoint.objects.order_by("-size").first()
-    if checkpoint is None:
-        raise Http404("Nothing is sealed yet.")
-    response = HttpResponse(checkpoint.note, content_type="text/plain; charset=utf-8")
-    response["Cache-Control"] = "no-cache"
-    response["Last-Modified"] = http_date(checkpoint.signed_at.timestamp())
-    return response
-
-
-@require_safe
-def log_key(request: HttpRequest) -> HttpResponse:
-    """The log's public keys, a line each."""
-    return HttpResponse("".join(f"{key}\n" for key in configured_verifiers()), content_type="text/plain; charset=utf-8")
-
-
-@require_safe
-def log_tile(request: HttpRequest, level: str, path: str) -> HttpResponse:
-    """A tile of hashes, or a bundle of entries (level `entries`)."""
-    place = _tile_place(path)
-    if place is None:
-        raise Http404("No such tile.")
-    index, width = place
-    data = entry_bundle(index, width) if level == "entries" else tile_bytes(_level(level), index, width)
-    if data is None:
-        raise Http404("No such tile.")
-    response = HttpResponse(data, content_type="application/octet-stream")
-    response["Cache-Control"] = FOREVER
-    return response
-
-
 class _Leaves(Sequence[Leaf]):
     """Leaves whose number is known without counting them."""
 
@@ -140,23 +104,3 @@ class _Leaves(Sequence[Leaf]):
     def __getitem__(self, part: slice) -> list[Leaf]: ...
     def __getitem__(self, part: int | slice) -> Leaf | list[Leaf]:
         return self._rows[part] if isinstance(part, int) else list(self._rows[part])
-
-
-def _level(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or len(text) > 2 or (text.startswith("0") and text != "0"):
-        raise Http404("No such tile.")
-    return int(text)
-
-
-def _tile_place(path: str) -> tuple[int, int] | None:
-    """`x001/234.p/17` is tile 1234 with 17 hashes; None where the path is not a canonical one."""
-    name, partial, width_text = path.partition(".p/")
-    digits = name.replace("x", "").replace("/", "")
-    if not digits.isascii() or not digits.isdigit() or len(digits) > 18:
-        return None
-    if partial and not (width_text.isascii() and width_text.isdigit() and len(width_text) <= 3):
-        return None
-    index, width = int(digits), int(width_text) if partial else 256
-    if not 0 < width <= 256 or tile_path(index) + partial_suffix(width) != path:
-        return None
-    return index, width

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from portal.wallets import explorer, views
+from portal.wallets import explorer, log, views
 
 urlpatterns = [
     path("wallet/", views.wallet, name="wallet"),
@@ -12,7 +12,7 @@ urlpatterns = [
     path("explorer/<int:entry_id>/", explorer.entry, name="entry"),
     path("explorer/<int:entry_id>/receipt", explorer.receipt, name="receipt"),
     path("explorer/<int:entry_id>/bytes", explorer.raw_entry, name="entry-bytes"),
-    path("log/checkpoint", explorer.log_checkpoint, name="log-checkpoint"),
-    path("log/key", explorer.log_key, name="log-key"),
-    path("log/tile/<str:level>/<path:path>", explorer.log_tile, name="log-tile"),
+    path("log/checkpoint", log.checkpoint, name="log-checkpoint"),
+    path("log/key", log.key, name="log-key"),
+    path("log/tile/<str:level>/<path:path>", log.tile, name="log-tile"),
 ]
