@@ -1,0 +1,448 @@
+"""Policies with versions, capacity, approvals by two persons, allowances, keys of wallets, corrections."""
+
+import uuid
+
+import django.db.models.deletion
+from django.conf import settings
+from django.db import migrations, models
+
+# Wallet and asset are locked while an account is opened, so that a change of policy, which locks them and then every
+# account of theirs, sees this one too: the log's order of policies and transfers is then the order in which they count.
+OPENING = """
+CREATE OR REPLACE FUNCTION ledger_check_new_account() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = public, pg_temp AS $$
+DECLARE
+    role text;
+BEGIN
+    IF NEW.balance <> 0 OR NEW.held <> 0 THEN
+        RAISE EXCEPTION 'an account starts empty'
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'account_starts_empty';
+    END IF;
+    SELECT w.role INTO role FROM ledger_wallet w WHERE w.id = NEW.wallet_id FOR SHARE;
+    IF FOUND THEN
+        PERFORM 1 FROM ledger_asset a WHERE a.id = NEW.asset_id FOR SHARE;
+    END IF;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'an account needs a wallet and an asset'
+            USING ERRCODE = 'foreign_key_violation', CONSTRAINT = 'account_of_wallet_and_asset';
+    END IF;
+    NEW.may_go_negative := coalesce(role = 'ISSUER', false);
+    RETURN NEW;
+END $$;
+"""
+
+ROWS = """
+CREATE OR REPLACE FUNCTION ledger_check_asset_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF to_jsonb(NEW) - ARRAY['paused_at', 'locked_until', 'position_limit', 'receivers', 'swept_at']
+        IS DISTINCT FROM to_jsonb(OLD) - ARRAY['paused_at', 'locked_until', 'position_limit', 'receivers', 'swept_at']
+    THEN
+        RAISE EXCEPTION 'an asset''s definition may not be changed' USING ERRCODE = 'insufficient_privilege';
+    END IF;
+    RETURN NEW;
+END $$;
+
+CREATE FUNCTION ledger_check_approval_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF OLD.status <> 'WAITING' OR to_jsonb(NEW) - ARRAY['status', 'approver_id', 'decided_at', 'entry_id']
+        IS DISTINCT FROM to_jsonb(OLD) - ARRAY['status', 'approver_id', 'decided_at', 'entry_id']
+    THEN
+        RAISE EXCEPTION 'an approval is decided once, and as it was asked for' USING ERRCODE = 'insufficient_privilege';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER ledger_approval_change BEFORE UPDATE ON ledger_approval
+    FOR EACH ROW EXECUTE FUNCTION ledger_check_approval_change();
+
+CREATE FUNCTION ledger_check_allowance_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NEW.spent < OLD.spent OR OLD.revoked_at IS NOT NULL
+        OR to_jsonb(NEW) - ARRAY['spent', 'revoked_at'] IS DISTINCT FROM to_jsonb(OLD) - ARRAY['spent', 'revoked_at']
+    THEN
+        RAISE EXCEPTION 'an allowance is only spent or revoked' USING ERRCODE = 'insufficient_privilege';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER ledger_allowance_change BEFORE UPDATE ON ledger_allowance
+    FOR EACH ROW EXECUTE FUNCTION ledger_check_allowance_change();
+
+CREATE FUNCTION ledger_check_key_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF OLD.revoked_at IS NOT NULL OR to_jsonb(NEW) - 'revoked_at' IS DISTINCT FROM to_jsonb(OLD) - 'revoked_at' THEN
+        RAISE EXCEPTION 'a wallet''s key is only revoked' USING ERRCODE = 'insufficient_privilege';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER ledger_walletkey_change BEFORE UPDATE ON ledger_walletkey
+    FOR EACH ROW EXECUTE FUNCTION ledger_check_key_change();
+"""
+ROWS_REVERSE = "".join(
+    f"DROP TRIGGER ledger_{table}_change ON ledger_{table}; DROP FUNCTION ledger_check_{word}_change();"
+    for table, word in (("approval", "approval"), ("allowance", "allowance"), ("walletkey", "key"))
+)
+
+GROUP = "hourglass_app"
+IMMUTABLE = ["policy", "capacity", "correction"]
+NEVER_DELETED = ["approval", "allowance", "walletkey"]
+HISTORY = "".join(
+    f"""
+CREATE TRIGGER ledger_{table}_immutable BEFORE {events} ON ledger_{table}
+    FOR EACH STATEMENT EXECUTE FUNCTION ledger_refuse_change();
+"""
+    for tables, events in ((IMMUTABLE, "UPDATE OR DELETE OR TRUNCATE"), (NEVER_DELETED, "DELETE OR TRUNCATE"))
+    for table in tables
+)
+HISTORY_REVERSE = "".join(
+    f"DROP TRIGGER ledger_{table}_immutable ON ledger_{table};" for table in IMMUTABLE + NEVER_DELETED
+)
+RIGHTS = "".join(f"REVOKE UPDATE ON ledger_{table} FROM {GROUP};" for table in IMMUTABLE) + "".join(
+    f"REVOKE DELETE, TRUNCATE ON ledger_{table} FROM {GROUP};" for table in IMMUTABLE + NEVER_DELETED
+)
+
+
+class Migration(migrations.Migration):
+    dependencies = [
+        ("ledger", "0003_accounts_keys_checked_when_opened"),
+        migrations.swappable_dependency(settings.AUTH_USER_MODEL),
+    ]
+
+    operations = [
+        migrations.AddField(
+            model_name="asset",
+            name="locked_until",
+            field=models.DateTimeField(null=True),
+        ),
+        migrations.AddField(
+            model_name="asset",
+            name="position_limit",
+            field=models.BigIntegerField(help_text="GPU-seconds by beneficial owner.", null=True),
+        ),
+        migrations.AddField(
+            model_name="asset",
+            name="receivers",
+            field=models.JSONField(null=True),
+        ),
+        migrations.AddField(
+            model_name="asset",
+            name="swept_at",
+            field=models.DateTimeField(null=True),
+        ),
+        migrations.AddField(
+            model_name="hold",
+            name="to_account",
+            field=models.ForeignKey(
+                null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to="ledger.account"
+            ),
+        ),
+        migrations.AddField(
+            model_name="wallet",
+            name="beneficial_owner",
+            field=models.ForeignKey(
+                blank=True,
+                help_text="The beneficial owner's own wallet, where that is another.",
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="owned",
+                to="ledger.wallet",
+            ),
+        ),
+        migrations.AddField(
+            model_name="wallet",
+            name="locked_until",
+            field=models.DateTimeField(blank=True, null=True),
+        ),
+        migrations.AddField(
+            model_name="wallet",
+            name="position_limit",
+            field=models.BigIntegerField(blank=True, help_text="GPU-seconds of each series.", null=True),
+        ),
+        migrations.AddField(
+            model_name="wallet",
+            name="receivers",
+            field=models.JSONField(blank=True, null=True),
+        ),
+        migrations.AddField(
+            model_name="wallet",
+            name="unlimited",
+            field=models.BooleanField(default=False),
+        ),
+        migrations.AlterField(
+            model_name="entry",
+            name="kind",
+            field=models.CharField(
+                choices=[
+                    ("ASSET", "asset defined"),
+                    ("TRANSFER", "transfer"),
+                    ("HOLD", "hold"),
+                    ("POLICY", "policy changed"),
+                    ("KEY", "key rotated"),
+                    ("CAPACITY", "capacity attested"),
+                ],
+                max_length=10,
+            ),
+        ),
+        migrations.AlterField(
+            model_name="entry",
+            name="transfer_kind",
+            field=models.CharField(
+                choices=[
+                    ("ISSUE", "issue"),
+                    ("GRANT", "grant"),
+                    ("SEND", "send"),
+                    ("TRADE", "trade"),
+                    ("REDEEM", "redeem"),
+                    ("EXPIRE", "expire"),
+                    ("CORRECT", "correction"),
+                    ("FORCE", "forced transfer"),
+                    ("RECOVER", "recovery"),
+                ],
+                max_length=10,
+                null=True,
+            ),
+        ),
+        migrations.CreateModel(
+            name="Approval",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("public_id", models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("ISSUE", "issue"),
+                            ("FORCE", "forced transfer"),
+                            ("RECOVER", "recovery of a wallet"),
+                            ("CAPACITY", "capacity"),
+                            ("POLICY", "policy"),
+                        ],
+                        max_length=10,
+                        verbose_name="kind",
+                    ),
+                ),
+                ("content", models.JSONField()),
+                ("reason", models.CharField(max_length=300, verbose_name="reason")),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[("WAITING", "waiting"), ("APPROVED", "approved"), ("REJECTED", "rejected")],
+                        default="WAITING",
+                        max_length=10,
+                        verbose_name="status",
+                    ),
+                ),
+                ("requested_at", models.DateTimeField(verbose_name="asked")),
+                ("decided_at", models.DateTimeField(null=True, verbose_name="decided")),
+                (
+                    "approver",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="decided by",
+                    ),
+                ),
+                (
+                    "entry",
+                    models.ForeignKey(
+                        null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to="ledger.entry"
+                    ),
+                ),
+                (
+                    "requester",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="asked by",
+                    ),
+                ),
+            ],
+        ),
+        migrations.CreateModel(
+            name="Capacity",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("attestation", models.UUIDField(default=uuid.uuid4)),
+                ("version", models.PositiveIntegerField()),
+                ("resource_class", models.CharField(max_length=40, verbose_name="resource class")),
+                (
+                    "gpus",
+                    models.PositiveIntegerField(
+                        help_text="None of them: the attestation is withdrawn.", verbose_name="GPUs"
+                    ),
+                ),
+                ("starts_at", models.DateTimeField(verbose_name="from")),
+                ("ends_at", models.DateTimeField(verbose_name="to")),
+                ("made_at", models.DateTimeField()),
+                (
+                    "approval",
+                    models.ForeignKey(
+                        null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to="ledger.approval"
+                    ),
+                ),
+                (
+                    "entry",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="capacity", to="ledger.entry"
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name_plural": "capacities",
+            },
+        ),
+        migrations.CreateModel(
+            name="Correction",
+            fields=[
+                (
+                    "entry",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        primary_key=True,
+                        related_name="correction",
+                        serialize=False,
+                        to="ledger.entry",
+                    ),
+                ),
+                ("reason", models.CharField(max_length=300)),
+                (
+                    "corrected",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="corrections", to="ledger.entry"
+                    ),
+                ),
+            ],
+        ),
+        migrations.CreateModel(
+            name="Policy",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("subject", models.CharField(max_length=80)),
+                ("version", models.PositiveIntegerField()),
+                ("rules", models.JSONField()),
+                ("made_at", models.DateTimeField()),
+                (
+                    "approval",
+                    models.ForeignKey(
+                        null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to="ledger.approval"
+                    ),
+                ),
+                (
+                    "entry",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="policy", to="ledger.entry"
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name_plural": "policies",
+            },
+        ),
+        migrations.CreateModel(
+            name="WalletKey",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("public_key", models.BinaryField(max_length=32, unique=True)),
+                ("added_at", models.DateTimeField()),
+                ("revoked_at", models.DateTimeField(null=True)),
+                (
+                    "wallet",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="keys", to="ledger.wallet"
+                    ),
+                ),
+            ],
+        ),
+        migrations.CreateModel(
+            name="Allowance",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("public_id", models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
+                ("amount", models.BigIntegerField()),
+                ("spent", models.BigIntegerField(default=0)),
+                ("expires_at", models.DateTimeField()),
+                ("revoked_at", models.DateTimeField(null=True)),
+                ("made_at", models.DateTimeField()),
+                (
+                    "asset",
+                    models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="+", to="ledger.asset"),
+                ),
+                (
+                    "spender",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="allowed", to="ledger.wallet"
+                    ),
+                ),
+                (
+                    "wallet",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="allowances", to="ledger.wallet"
+                    ),
+                ),
+            ],
+            options={
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("amount__gt", 0), ("spent__gte", 0), ("spent__lte", models.F("amount"))),
+                        name="allowance_spent_within",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("wallet", models.F("spender")), _negated=True), name="allowance_to_another"
+                    ),
+                ],
+            },
+        ),
+        migrations.AddIndex(
+            model_name="approval",
+            index=models.Index(condition=models.Q(("status", "WAITING")), fields=["id"], name="approval_waiting"),
+        ),
+        migrations.AddConstraint(
+            model_name="approval",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("approver__isnull", True),
+                    models.Q(("approver", models.F("requester")), _negated=True),
+                    _connector="OR",
+                ),
+                name="approval_by_two_persons",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="approval",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("approver__isnull", True), ("decided_at__isnull", True), ("status", "WAITING")),
+                    models.Q(
+                        models.Q(("status", "WAITING"), _negated=True),
+                        ("approver__isnull", False),
+                        ("decided_at__isnull", False),
+                    ),
+                    _connector="OR",
+                ),
+                name="approval_decided_by_somebody",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="capacity",
+            index=models.Index(fields=["resource_class", "attestation", "version"], name="capacity_by_class"),
+        ),
+        migrations.AddConstraint(
+            model_name="capacity",
+            constraint=models.UniqueConstraint(fields=("attestation", "version"), name="capacity_version_once"),
+        ),
+        migrations.AddConstraint(
+            model_name="capacity",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("ends_at__gt", models.F("starts_at"))), name="capacity_ends_after_start"
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="policy",
+            constraint=models.UniqueConstraint(fields=("subject", "version"), name="policy_version_once"),
+        ),
+        migrations.RunSQL(OPENING, migrations.RunSQL.noop),
+        migrations.RunSQL(ROWS, ROWS_REVERSE),
+        migrations.RunSQL(HISTORY, HISTORY_REVERSE),
+        migrations.RunSQL(RIGHTS, migrations.RunSQL.noop),
+    ]
