@@ -1,16 +1,17 @@
 """Credits and compute series. A definition is canonical JSON; its SHA-256 is the asset's identity."""
 
 import hashlib
-from datetime import UTC, datetime
+from datetime import datetime
 
 from django.db import transaction
 from django.utils.translation import gettext as _
 
 from ledger.entries import asset_body
 from ledger.errors import AlreadyDefined, SeriesExpired
+from ledger.governing import canonical_json, utc_text
 from ledger.log import write_entry
 from ledger.models import Asset, Entry, Wallet
-from ledger.wallets import canonical_json, system_wallet
+from ledger.wallets import system_wallet
 
 CREDITS_CODE = "CREDITS"
 
@@ -60,8 +61,8 @@ def define_pool_series(
             "kind": "POOL",
             "unit": "GPU-second",
             "version": 1,
-            "starts_at": starts_at.astimezone(UTC).isoformat(),
-            "expires_at": expires_at.astimezone(UTC).isoformat(),
+            "starts_at": utc_text(starts_at),
+            "expires_at": utc_text(expires_at),
         }
     )
     found = Asset.objects.filter(code=code).first()

@@ -56,3 +56,55 @@ class HoldExceeded(Refusal):
 
 class AlreadyDefined(Refusal):
     code = "already_defined"
+
+
+class LockedUp(Refusal):
+    """A policy keeps the wallet, or the asset, from being given away until a date."""
+
+    code = "locked_up"
+
+
+class ReceiverNotAllowed(Refusal):
+    code = "receiver_not_allowed"
+
+
+class PositionLimit(Refusal):
+    """The beneficial owner would have more of a series than one may."""
+
+    code = "position_limit"
+
+
+class NotDeliverable(Refusal):
+    """More would be issued than the attested capacity can deliver until expiry."""
+
+    code = "not_deliverable"
+
+
+class NotApproved(Refusal):
+    """It takes a second person, who is not the one who asked."""
+
+    code = "not_approved"
+
+
+class ApprovalDecided(Refusal):
+    code = "approval_decided"
+
+
+class NotCorrectable(Refusal):
+    code = "not_correctable"
+
+
+class AllowanceExceeded(Refusal):
+    """More is asked for than the allowance has left, or it is over."""
+
+    code = "allowance_exceeded"
+
+
+class PermitRefused(Refusal):
+    """The permit's signature, key, nonce or deadline does not hold."""
+
+    code = "permit_refused"
+
+
+class BadPolicyChange(Refusal):
+    code = "bad_policy_change"

@@ -6,30 +6,24 @@ import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
 
-# Wallet and asset are locked while an account is opened, so that a change of policy, which locks them and then every
-# account of theirs, sees this one too: the log's order of policies and transfers is then the order in which they count.
-OPENING = """
-CREATE OR REPLACE FUNCTION ledger_check_new_account() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
-SET search_path = public, pg_temp AS $$
-DECLARE
-    role text;
+# Whoever moves value holds this lock with others from before they read a policy until they commit; whoever changes a
+# policy holds it alone. So the log's order of policies and transfers is the order in which they count. A transaction
+# that does both changes the policy first: two that wait to change what they read would wait for each other.
+LOCKS = """
+CREATE FUNCTION ledger_read_policies() RETURNS void LANGUAGE sql AS $$
+    SELECT pg_advisory_xact_lock_shared(1213158738)
+$$;
+CREATE FUNCTION ledger_change_policies() RETURNS void LANGUAGE sql AS $$
+    SELECT pg_advisory_xact_lock(1213158738)
+$$;
+CREATE OR REPLACE FUNCTION ledger_lock_accounts(account_ids bigint[]) RETURNS SETOF ledger_account
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
-    IF NEW.balance <> 0 OR NEW.held <> 0 THEN
-        RAISE EXCEPTION 'an account starts empty'
-            USING ERRCODE = 'check_violation', CONSTRAINT = 'account_starts_empty';
-    END IF;
-    SELECT w.role INTO role FROM ledger_wallet w WHERE w.id = NEW.wallet_id FOR SHARE;
-    IF FOUND THEN
-        PERFORM 1 FROM ledger_asset a WHERE a.id = NEW.asset_id FOR SHARE;
-    END IF;
-    IF NOT FOUND THEN
-        RAISE EXCEPTION 'an account needs a wallet and an asset'
-            USING ERRCODE = 'foreign_key_violation', CONSTRAINT = 'account_of_wallet_and_asset';
-    END IF;
-    NEW.may_go_negative := coalesce(role = 'ISSUER', false);
-    RETURN NEW;
+    PERFORM pg_advisory_xact_lock_shared(1213158738);
+    RETURN QUERY SELECT * FROM ledger_account WHERE id = ANY (account_ids) ORDER BY id FOR UPDATE;
 END $$;
 """
+LOCKS_REVERSE = "DROP FUNCTION ledger_read_policies(); DROP FUNCTION ledger_change_policies();"
 
 ROWS = """
 CREATE OR REPLACE FUNCTION ledger_check_asset_change() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -441,7 +435,7 @@ class Migration(migrations.Migration):
             model_name="policy",
             constraint=models.UniqueConstraint(fields=("subject", "version"), name="policy_version_once"),
         ),
-        migrations.RunSQL(OPENING, migrations.RunSQL.noop),
+        migrations.RunSQL(LOCKS, LOCKS_REVERSE),
         migrations.RunSQL(ROWS, ROWS_REVERSE),
         migrations.RunSQL(HISTORY, HISTORY_REVERSE),
         migrations.RunSQL(RIGHTS, migrations.RunSQL.noop),
