@@ -208,6 +208,7 @@ class Migration(migrations.Migration):
                             ("RECOVER", "recovery of a wallet"),
                             ("CAPACITY", "capacity"),
                             ("POLICY", "policy"),
+                            ("CORRECT", "correction"),
                         ],
                         max_length=10,
                         verbose_name="kind",

@@ -22,6 +22,7 @@ class Approval(models.Model):
         RECOVER = "RECOVER", _("recovery of a wallet")
         CAPACITY = "CAPACITY", _("capacity")
         POLICY = "POLICY", _("policy")
+        CORRECT = "CORRECT", _("correction")
 
     class Status(models.TextChoices):
         WAITING = "WAITING", _("waiting")
