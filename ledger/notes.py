@@ -8,16 +8,30 @@ import binascii
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 ED25519 = 1
 # A witness's cosignature: 8 bytes of time and an Ed25519 signature over it and the text (c2sp.org/tlog-cosignature).
 COSIGNATURE = 4
 MAX_NOTE_BYTES = 1_000_000
 MAX_SIGNATURES = 100
+MAX_TIME = 2**63 - 1
+_TIME_BYTES = 8
 _DASH = "— "
+_FIELD = 2**255 - 19
+# The y of the points whose order divides 8.
+_SMALL_ORDER = frozenset(
+    {
+        0,
+        1,
+        _FIELD - 1,
+        0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD84D3D706A17C7,
+        0x05FC536D880238B13933C6D305ACDFD5F098EFF289F4C345B027B2C28F95E826,
+    }
+)
 
 
 class BadNote(ValueError):
@@ -47,8 +61,12 @@ class Verifier:
     def verifies(self, text: str, signature: bytes) -> bool:
         signed = text
         if self.algorithm == COSIGNATURE:
-            signed = f"cosignature/v1\ntime {int.from_bytes(signature[:8], 'big')}\n{text}"
-            signature = signature[8:]
+            at = cosigned_at(signature)
+            if at > MAX_TIME:
+                return False
+            signed, signature = _cosigned(text, at), signature[_TIME_BYTES:]
+        if not is_sound_key(self.public_key):
+            return False
         try:
             Ed25519PublicKey.from_public_bytes(self.public_key).verify(signature, signed.encode())
         except (InvalidSignature, ValueError):
@@ -56,12 +74,19 @@ class Verifier:
         return True
 
 
+class PrivateKey(Protocol):
+    """What signs: a key in this process, or one that never leaves its device (ledger.custody)."""
+
+    def sign(self, data: bytes, /) -> bytes: ...
+    def public_key(self) -> Ed25519PublicKey: ...
+
+
 @dataclass(frozen=True)
 class Signer:
     """A private key with its name."""
 
     name: str
-    private_key: Ed25519PrivateKey
+    private_key: PrivateKey
 
     @property
     def verifier(self) -> Verifier:
@@ -71,6 +96,23 @@ class Signer:
         """One signature line over the note's text."""
         signature = self.verifier.key_id + self.private_key.sign(text.encode())
         return f"{_DASH}{self.name} {base64.b64encode(signature).decode()}\n"
+
+
+@dataclass(frozen=True)
+class Cosigner:
+    """A witness's private key with its name."""
+
+    name: str
+    private_key: PrivateKey
+
+    @property
+    def verifier(self) -> Verifier:
+        return Verifier(self.name, self.private_key.public_key().public_bytes_raw(), COSIGNATURE)
+
+    def cosign(self, text: str, *, at: int) -> str:
+        """One signature line over the checkpoint's text, as of a time in seconds since 1970."""
+        signature = at.to_bytes(_TIME_BYTES, "big") + self.private_key.sign(_cosigned(text, at).encode())
+        return f"{_DASH}{self.name} {base64.b64encode(self.verifier.key_id + signature).decode()}\n"
 
 
 @dataclass(frozen=True)
@@ -102,6 +144,17 @@ def key_id(name: str, algorithm: int, public_key: bytes) -> bytes:
     return hashlib.sha256(name.encode() + b"\n" + bytes([algorithm]) + public_key).digest()[:4]
 
 
+def cosigned_at(signature: bytes) -> int:
+    """The time that a cosignature carries, in seconds since 1970."""
+    return int.from_bytes(signature[:_TIME_BYTES], "big")
+
+
+def is_sound_key(public_key: bytes) -> bool:
+    """An Ed25519 key in its canonical encoding that is not of small order: under such a one anything verifies."""
+    y = int.from_bytes(public_key, "little") & (1 << 255) - 1
+    return len(public_key) == 32 and y < _FIELD and y not in _SMALL_ORDER
+
+
 def is_key_name(name: str) -> bool:
     """Not empty, no plus sign and no white space (signed-note's rule)."""
     return bool(name) and "+" not in name and not any(character.isspace() for character in name)
@@ -116,6 +169,8 @@ def parse_verifier(text: str) -> Verifier:
     key = decode_base64(key_text)
     if len(key) != 33 or key[0] not in {ED25519, COSIGNATURE}:
         raise BadNote("not an Ed25519 key")
+    if not is_sound_key(key[1:]):
+        raise BadNote("the key is not canonical or of small order")
     verifier = Verifier(name, key[1:], key[0])
     if verifier.key_id.hex() != hash_text:
         raise BadNote("the key's hash is another's")
@@ -153,21 +208,28 @@ def parse_note(note: str | bytes) -> Note:
 
 def open_note(note: str | bytes, verifiers: Iterable[Verifier]) -> str:
     """The note's text when a known key signed it; UnverifiedNote otherwise, or when a known key's signature fails."""
-    known = {(verifier.name, verifier.key_id): verifier for verifier in verifiers}
     parsed = parse_note(note)
-    verified = False
-    seen: set[tuple[str, bytes]] = set()
-    for signature in parsed.signatures:
-        who = (signature.name, signature.key_id)
-        if who not in known or who in seen:
-            continue
-        seen.add(who)
-        if not known[who].verifies(parsed.text, signature.signature):
-            raise UnverifiedNote(f"the signature by {signature.name} does not verify")
-        verified = True
-    if not verified:
+    if not verified_signatures(parsed, verifiers):
         raise UnverifiedNote("no signature by a known key")
     return parsed.text
+
+
+def verified_signatures(note: Note, verifiers: Iterable[Verifier]) -> dict[Verifier, Signature]:
+    """Which of these keys signed the note; UnverifiedNote when one's signature fails or it was given twice."""
+    known: dict[tuple[str, bytes], list[Verifier]] = {}
+    for verifier in verifiers:
+        known.setdefault((verifier.name, verifier.key_id), []).append(verifier)
+    verified: dict[Verifier, Signature] = {}
+    for signature in note.signatures:
+        candidates = known.get((signature.name, signature.key_id), [])
+        if len(candidates) > 1:
+            raise UnverifiedNote(f"two keys are given for {signature.name}: which is meant is unclear")
+        if not candidates or candidates[0] in verified:
+            continue
+        if not candidates[0].verifies(note.text, signature.signature):
+            raise UnverifiedNote(f"the signature by {signature.name} does not verify")
+        verified[candidates[0]] = signature
+    return verified
 
 
 def parse_checkpoint(text: str) -> CheckpointText:
@@ -193,6 +255,10 @@ def decode_base64(text: str) -> bytes:
     if base64.b64encode(data).decode() != text:
         raise BadNote("not canonical base64")
     return data
+
+
+def _cosigned(text: str, at: int) -> str:
+    return f"cosignature/v1\ntime {at}\n{text}"
 
 
 def _parse_signature(line: str) -> Signature:

@@ -1,156 +1,156 @@
-"""Sealing: unsealed entries get their numbers, the tree grows, and a checkpoint is signed.
+"""Sealing: waiting entries get their numbers, the tree grows, and a checkpoint is signed.
 
-The order of the steps is what makes it safe: number and hash inside one transaction, check the new root by a second
-way, compare and swap the head kept outside Postgres, sign, commit. Killed at any point, the next run does the same
-entries to the same root, because entries are taken in the order of the transactions that wrote them.
+Two transactions. The first fixes the numbering and commits it. The second takes the root of exactly that numbering by
+two ways, compares and swaps the head kept outside Postgres, signs, and stores the checkpoint. Killed anywhere, the
+next run finds the numbering committed and comes to the same root; there is never another at that size.
 """
 
 import base64
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import connection, transaction
 
+from ledger.entries import leaf_hash
+from ledger.keyhistory import history_of
+from ledger.keys import KeyRefused
 from ledger.merkle import Frontier, inclusion_proof, root_hash
-from ledger.models import Checkpoint, Leaf, LogState
-from ledger.notes import CheckpointText, Signer, sign_note
+from ledger.models import Checkpoint, Entry, Leaf
+from ledger.notes import CheckpointText, Signer, UnverifiedNote, parse_checkpoint, sign_note
+from ledger.numbering import lock_log, number_waiting
 from ledger.receipts import Receipt
 from ledger.tiles import Tiles
 from ledger.treehead import TreeHead, TreeHeadConflict, TreeHeadFile
 
-BATCH = 5000
+BATCH = 20_000
+_CHUNK = 2_000
 
 
 @dataclass(frozen=True)
 class Sealer:
     """What signs the log, and the head it compares with."""
 
+    # The log's first key, and those it was rotated to or will be.
     signer: Signer
     head: TreeHeadFile
+    later: tuple[Signer, ...] = ()
+
+    @property
+    def signers(self) -> tuple[Signer, ...]:
+        return (self.signer, *self.later)
 
 
-@transaction.atomic(durable=True)
 def seal_entries(sealer: Sealer, *, now: datetime, limit: int = BATCH) -> Checkpoint | None:
     """Seal what is waiting, up to `limit` entries; None when nothing is.
 
     Raises TreeHeadConflict when Postgres and the head outside it do not belong together.
     """
-    state, is_restored = _lock_state()
-    before = _latest_head(state.size)
-    outside = _agreed_head(sealer.head, before)
-    if outside.size > state.size:
-        # A sealer was killed after its swap: seal exactly what it had, so that there is one root at one size.
-        limit = outside.size - state.size
-    entries, sealed_before_xid = _unsealed(state, limit, every=is_restored)
-    if not entries:
-        return None
-    head = _grow(state.size, [hash_ for _, hash_ in entries], before)
-    if outside.size > state.size and (head.size < outside.size or head.root_hash != outside.root_hash):
-        raise TreeHeadConflict(f"The head outside Postgres is {outside.size} long with another root: see operations.")
-    Leaf.objects.bulk_create(
-        Leaf(index=index, entry_id=entry_id) for index, (entry_id, _) in enumerate(entries, start=state.size)
-    )
-    state.size, state.sealed_before_xid = head.size, sealed_before_xid
-    state.save(update_fields=["size", "sealed_before_xid", "cluster"])
-    sealer.head.swap(expected=outside if outside.size else None, new=head)
-    text = str(CheckpointText(sealer.signer.name, head.size, head.root_hash))
-    return Checkpoint.objects.create(
-        size=head.size, root_hash=head.root_hash, note=sign_note(text, [sealer.signer]), signed_at=now
-    )
-
-
-def unsealed_count() -> int:
-    """How many entries wait to be sealed."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT (SELECT count(*) FROM ledger_entry e WHERE e.xid >= (SELECT coalesce(max(sealed_before_xid), 0)"
-            " FROM ledger_logstate)::text::xid8 AND NOT EXISTS (SELECT 1 FROM ledger_leaf l WHERE l.entry_id = e.id))"
-        )
-        row = cursor.fetchone()
-    assert row is not None
-    return int(row[0])
+    _number_entries(sealer.head, limit=limit)
+    return _sign_checkpoint(sealer, now=now)
 
 
 def receipt_for(entry_id: int) -> Receipt | None:
     """The proof that the entry is in the log, under the newest checkpoint; None while it is not sealed."""
     leaf = Leaf.objects.filter(entry_id=entry_id).first()
     checkpoint = Checkpoint.objects.order_by("-size").first()
-    if leaf is None or checkpoint is None:
+    if leaf is None or checkpoint is None or leaf.index >= checkpoint.size:
         return None
     hashes = inclusion_proof(Tiles().node, leaf.index, checkpoint.size)
     return Receipt(leaf.index, tuple(hashes), checkpoint.note)
 
 
-def _lock_state() -> tuple[LogState, bool]:
-    """Where the sealer stands, locked, and whether that was in another cluster."""
-    LogState.objects.get_or_create(id=1)
-    state = LogState.objects.select_for_update().get(id=1)
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT system_identifier::text FROM pg_control_system()")
-        row = cursor.fetchone()
-    assert row is not None
-    # Another cluster counts its transactions anew: look at every entry once, then go on from its count.
-    is_restored = state.size > 0 and state.cluster != row[0]
-    state.cluster = row[0]
-    return state, is_restored
+@transaction.atomic(durable=True)
+def _number_entries(file: TreeHeadFile, *, limit: int) -> None:
+    """Number what waits, unless a numbering is committed that nobody has signed yet."""
+    state = lock_log()
+    signed = _signed_head()
+    outside = file.agreed(signed)
+    if outside.size > state.size:
+        raise TreeHeadConflict(f"The head outside Postgres is {outside.size} long, the log only {state.size}.")
+    if state.size == signed.size:
+        number_waiting(state, limit=limit)
 
 
-def _latest_head(size: int) -> TreeHead:
-    if not size:
-        return TreeHead(0, b"")
-    return TreeHead(size, bytes(Checkpoint.objects.get(size=size).root_hash))
+@transaction.atomic(durable=True)
+def _sign_checkpoint(sealer: Sealer, *, now: datetime) -> Checkpoint | None:
+    """Sign the committed numbering; None when it is signed already."""
+    state = lock_log()
+    signed = _signed_head()
+    if state.size == signed.size:
+        return None
+    outside = sealer.head.agreed(signed)
+    text = str(CheckpointText(sealer.signer.name, state.size, _checked_root(signed, state.size)))
+    head = _head_said_by(text)
+    if outside not in (signed, head):
+        raise TreeHeadConflict(f"The head outside Postgres is {outside.size} long with another root: see operations.")
+    sealer.head.swap(expected=outside if outside.size else None, new=head)
+    note = _signed(sealer, text, head.size)
+    return Checkpoint.objects.create(size=head.size, root_hash=head.root_hash, note=note, signed_at=now)
 
 
-def _agreed_head(file: TreeHeadFile, inside: TreeHead) -> TreeHead:
-    """The head outside, where it says the same or is one swap ahead."""
-    outside = file.read()
-    if outside is None:
-        if inside.size:
-            raise TreeHeadConflict(f"{file.path} is missing, but the log is {inside.size} long: see operations.")
-        return inside
-    if outside.size < inside.size or (outside.size == inside.size and outside != inside):
-        raise TreeHeadConflict(f"The head outside Postgres is {outside.size} long, the log {inside.size}.")
-    return outside
+def _signed_head() -> TreeHead:
+    newest = Checkpoint.objects.order_by("-size").first()
+    return TreeHead(newest.size, bytes(newest.root_hash)) if newest else TreeHead(0, b"")
 
 
-def _unsealed(state: LogState, limit: int, *, every: bool) -> tuple[list[tuple[int, bytes]], int]:
-    """Entries of finished transactions in their order, and the transaction to go on from.
-
-    Ids are given before their transactions end, so a cursor over ids would skip entries; over transactions older
-    than every running one it cannot.
-    """
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
-        row = cursor.fetchone()
-        assert row is not None
-        before = int(row[0])
-        cursor.execute(
-            """
-            SELECT e.id, e.leaf_hash, e.xid::text::bigint FROM ledger_entry e
-            WHERE (e.xid >= %s::text::xid8 AND e.xid < %s::text::xid8 OR %s)
-              AND NOT EXISTS (SELECT 1 FROM ledger_leaf l WHERE l.entry_id = e.id)
-            ORDER BY e.xid, e.id LIMIT %s
-            """,
-            [state.sealed_before_xid, before, every, limit],
+def _checked_root(signed: TreeHead, size: int) -> bytes:
+    """The root by the tiles, when the bytes of the entries lead to it too."""
+    nodes = Tiles().node
+    frontier = Frontier(nodes, signed.size)
+    if signed.size and frontier.root() != signed.root_hash:
+        raise TreeHeadConflict(
+            f"The tree in Postgres does not have the signed root at {signed.size}: verify the ledger."
         )
-        rows = cursor.fetchall()
-    # A batch cut short goes on with its last transaction; sealed entries of it are passed over.
-    reached = before if len(rows) < limit else int(rows[-1][2])
-    return [(int(entry_id), bytes(leaf_hash)) for entry_id, leaf_hash, _ in rows], reached
+    count = signed.size
+    for body in _bodies(signed.size, size):
+        frontier.add(leaf_hash(body))
+        count += 1
+    root = root_hash(nodes, size)
+    if count != size or root != frontier.root():
+        raise TreeHeadConflict(f"Two ways to the root at size {size} differ: {base64.b64encode(root).decode()}.")
+    return root
 
 
-def _grow(size: int, leaves: list[bytes], before: TreeHead) -> TreeHead:
-    """Add the leaves to the tiles, and check the new root by a second way before anybody signs it."""
-    tiles = Tiles()
-    frontier = Frontier(tiles.node, size)
-    if size and frontier.root() != before.root_hash:
-        raise TreeHeadConflict(f"The tree in Postgres does not have the signed root at size {size}: verify the ledger.")
-    for leaf in leaves:
-        frontier.add(leaf)
-    tiles.append(size, leaves)
-    grown = size + len(leaves)
-    root = root_hash(tiles.node, grown)
-    if root != frontier.root():
-        raise TreeHeadConflict(f"Two ways to the root at size {grown} differ: {base64.b64encode(root).decode()}.")
-    tiles.save()
-    return TreeHead(grown, root)
+def _bodies(start: int, end: int) -> Iterator[bytes]:
+    for first in range(start, end, _CHUNK):
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT e.body FROM ledger_leaf l JOIN ledger_entry e ON e.id = l.entry_id"
+                " WHERE l.index >= %s AND l.index < %s ORDER BY l.index",
+                [first, min(first + _CHUNK, end)],
+            )
+            for (body,) in cursor.fetchall():
+                yield bytes(body)
+
+
+def _head_said_by(text: str) -> TreeHead:
+    """What the very text that will be signed says, when the tree has that root: a bit may flip after hashing."""
+    said = parse_checkpoint(text)
+    if root_hash(Tiles().node, said.size) != said.root_hash:
+        raise TreeHeadConflict(f"The text to be signed has another root than the tree at size {said.size}.")
+    return TreeHead(said.size, said.root_hash)
+
+
+def _signed(sealer: Sealer, text: str, size: int) -> str:
+    """The note, signed by the keys in force at this size and read back before anybody sees it."""
+    by_key = {signer.verifier: signer for signer in reversed(sealer.signers)}
+    history = history_of([signer.verifier for signer in sealer.signers], sealed_key_entries())
+    signers = []
+    for group in history.signing(size):
+        known = [verifier for verifier in group if verifier in by_key]
+        if not known:
+            raise KeyRefused(f"The log is {size} long and signed by {group[-1]}: its private key is not here.")
+        signers.append(by_key[known[0]])
+    note = sign_note(text, signers)
+    try:
+        history.open_checkpoint(note)
+    except UnverifiedNote as error:
+        raise KeyRefused(f"What was signed does not verify: {error}.") from error
+    return note
+
+
+def sealed_key_entries() -> list[tuple[int, bytes]]:
+    """The log's changes of key: index and bytes of each entry, in their order."""
+    rows = Leaf.objects.filter(entry__kind=Entry.Kind.KEY).order_by("index").values_list("index", "entry__body")
+    return [(index, bytes(body)) for index, body in rows]

@@ -45,13 +45,15 @@ class Tiles:
 
     def _append(self, level: int, size: int, hashes: Sequence[bytes]) -> None:
         full: list[bytes] = []
-        for number, hash_ in enumerate(hashes, start=size):
-            place = (level, number // WIDTH)
-            tile = self._tile(*place)
+        at = 0
+        while at < len(hashes):
+            index, used = divmod(size + at, WIDTH)
+            tile = self._tile(level, index)
             # A sealer that was killed may have left hashes behind the ones that count.
-            del tile[(number % WIDTH) * HASH_BYTES :]
-            tile += hash_
-            self._changed.add(place)
+            del tile[used * HASH_BYTES :]
+            tile += b"".join(hashes[at : at + WIDTH - used])
+            at += WIDTH - used
+            self._changed.add((level, index))
             if len(tile) == WIDTH * HASH_BYTES:
                 full.append(_fold([bytes(tile[i : i + HASH_BYTES]) for i in range(0, len(tile), HASH_BYTES)]))
         if full:

@@ -36,6 +36,17 @@ class TreeHeadFile:
             raise TreeHeadConflict(f"{self.path} does not hold a tree head.") from error
         return TreeHead(int(size), base64.b64decode(root))
 
+    def agreed(self, signed: TreeHead) -> TreeHead:
+        """The head outside, where it is the newest signed one or one swap ahead; TreeHeadConflict elsewhere."""
+        outside = self.read()
+        if outside is None:
+            if signed.size:
+                raise TreeHeadConflict(f"{self.path} is missing, but the log is {signed.size} long: see operations.")
+            return signed
+        if outside.size < signed.size or (outside.size == signed.size and outside != signed):
+            raise TreeHeadConflict(f"The head outside Postgres is {outside.size} long, the log {signed.size}.")
+        return outside
+
     def swap(self, *, expected: TreeHead | None, new: TreeHead) -> None:
         """Write the new head where the expected one stands; TreeHeadConflict where another does."""
         with self._locked():

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from ledger.models import Account, Asset
-from ledger.sealing import unsealed_count
+from ledger.numbering import unsealed_count
 from market.models import Instrument
 from portal.grants.models import GrantUpload
 from portal.grants.uploads import uploads_of

@@ -4,6 +4,7 @@ from ledger.models.governance import Allowance, Approval, Capacity, Correction, 
 from ledger.models.holders import Account, Asset, Wallet
 from ledger.models.holds import Hold, IdempotencyKey
 from ledger.models.log import Checkpoint, Entry, Leaf, LogState, Posting, Tile, Transfer, TransferManager
+from ledger.models.witnesses import Cosignature, WitnessState
 
 # Compute is counted in GPU-seconds and credits in ten-thousandths: integers only, a float never touches value.
 SECONDS_PER_GPU_HOUR = 3600
@@ -19,6 +20,7 @@ __all__ = [
     "Capacity",
     "Checkpoint",
     "Correction",
+    "Cosignature",
     "Entry",
     "Hold",
     "IdempotencyKey",
@@ -31,4 +33,5 @@ __all__ = [
     "TransferManager",
     "Wallet",
     "WalletKey",
+    "WitnessState",
 ]

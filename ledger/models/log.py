@@ -54,6 +54,8 @@ class Entry(models.Model):
                 | (~Q(kind="TRANSFER") & Q(transfer_kind__isnull=True)),
             ),
         ]
+        # The few entries that say which key signs, found among millions.
+        indexes = [models.Index(name="entry_of_key", fields=["id"], condition=Q(kind="KEY"))]
 
     def __str__(self) -> str:
         return f"entry {self.pk}"
@@ -142,8 +144,11 @@ class LogState(models.Model):
 
     id = models.SmallIntegerField(primary_key=True, default=1)
     size = models.BigIntegerField(default=0)
-    # Entries of transactions before this one are sealed: transactions end out of order, ids cannot say that.
-    sealed_before_xid = models.BigIntegerField(default=0)
+    # Every entry up to this id is sealed that was visible in this snapshot (Postgres's text; empty: ask of each).
+    sealed_to_id = models.BigIntegerField(default=0)
+    snapshot = models.TextField(blank=True)
+    # The newest checkpoint that the witnesses' quorum cosigned; 0 while there is none.
+    published_size = models.BigIntegerField(default=0)
     # Transaction numbers start anew in a restored cluster; its identity says when.
     cluster = models.CharField(max_length=40, blank=True)
 

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from redis.exceptions import RedisError
 
 from ledger.models import Checkpoint, Entry, Hold, Leaf, LogState
-from ledger.sealing import unsealed_count
+from ledger.numbering import unsealed_count
 from market.models import Instrument, Order
 from portal.people.templatetags.units import span
 from scheduler.models import Redemption

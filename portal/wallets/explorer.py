@@ -12,7 +12,8 @@ from django.views.decorators.http import require_safe
 from ledger.configured import configured_verifiers
 from ledger.entries import parse
 from ledger.models import Asset, Checkpoint, Entry, Leaf, Wallet
-from ledger.sealing import receipt_for, unsealed_count
+from ledger.numbering import unsealed_count
+from ledger.sealing import receipt_for
 from portal.wallets.log import FOREVER
 
 PAGE = 30
