@@ -38,6 +38,10 @@ class BadNote(ValueError):
     """Not a well-formed note, key or checkpoint."""
 
 
+class NotCanonical(BadNote):
+    """Base64 that another encoder would have written otherwise: no signature in it can be right."""
+
+
 class UnverifiedNote(ValueError):
     """No signature by a known key, or one by a known key that does not verify."""
 
@@ -253,7 +257,7 @@ def decode_base64(text: str) -> bytes:
     except (binascii.Error, UnicodeEncodeError) as error:
         raise BadNote("not base64") from error
     if base64.b64encode(data).decode() != text:
-        raise BadNote("not canonical base64")
+        raise NotCanonical("not canonical base64")
     return data
 
 
