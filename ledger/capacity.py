@@ -32,8 +32,8 @@ def attest_capacity(
     gpus: int,
     starts_at: datetime,
     ends_at: datetime,
+    approval: Approval,
     now: datetime,
-    approval: Approval | None = None,
     attestation: UUID | None = None,
 ) -> Capacity:
     """Say that so many GPUs of the class will serve from one instant to another; 0 GPUs withdraw an attestation.
@@ -46,7 +46,7 @@ def attest_capacity(
         raise BadAmount(_("The number of GPUs is a whole number from 0 to 1,000,000."), field="gpus")
     if ends_at <= starts_at:
         raise BadAmount(_("Capacity ends after it starts."), field="ends_at")
-    _queue_for(resource_class)
+    queue_for(resource_class)
     attestation = attestation or uuid4()
     known = Capacity.objects.filter(attestation=attestation)
     if known.exclude(resource_class=resource_class).exists():
@@ -83,7 +83,7 @@ def check_deliverable(asset: Asset, amount: int, now: datetime) -> None:
     assert_in_transaction()
     if asset.kind == Asset.Kind.CREDITS:
         return
-    _queue_for(asset.resource_class)
+    queue_for(asset.resource_class)
     most = issuable(asset, now)
     if amount > most:
         raise NotDeliverable(
@@ -121,6 +121,7 @@ def issuable(asset: Asset, now: datetime) -> int:
     return most - shortfall(more, capacity, now)
 
 
-def _queue_for(resource_class: str) -> None:
+def queue_for(resource_class: str) -> None:
+    """Wait for whoever issues or attests this class now, until they have committed."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"capacity\n{resource_class}"])

@@ -3,7 +3,7 @@
 The rules are ledger.rules; here they are read from rows, and a refusal is put into words.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from uuid import UUID
 
@@ -27,10 +27,13 @@ from ledger.rules import PLAIN, AssetRules, WalletRules, limit_of
 # Reads of (beneficial owner, asset, GPU-seconds) that may still be received; the market adds its open bids.
 BIDS_BY_OTHERS: list[str] = []
 
-_POSITION = """
-SELECT coalesce(sum(had.amount), 0)::bigint FROM ledger_wallet w
-JOIN (SELECT wallet_id, asset_id, balance AS amount FROM ledger_account{bids}) had ON had.wallet_id = w.id
-WHERE had.asset_id = %s AND (w.id = %s OR w.beneficial_owner_id = %s)
+_POSITIONS = """
+SELECT o.id, coalesce(sum(had.amount), 0)::bigint
+FROM unnest(%s::bigint[]) AS o (id)
+JOIN ledger_wallet w ON w.id = o.id OR w.beneficial_owner_id = o.id
+JOIN (SELECT wallet_id, asset_id, balance AS amount FROM ledger_account{bids}) had
+    ON had.wallet_id = w.id AND had.asset_id = %s
+GROUP BY o.id
 """
 
 
@@ -53,7 +56,7 @@ def refusal_for(
     """Why this wallet may not give (or receive) this asset by this kind of transfer now; None when it may.
 
     `other` is the wallet on the other side, None where nobody knows. `position` is what the beneficial owner would
-    have of the series afterwards, bids included (position_of); it is needed only where position_limit has a limit.
+    have of the series afterwards, bids included (positions_of); it is needed only where position_limit has a limit.
     """
     code = rules.refusal(
         kind,
@@ -73,20 +76,28 @@ def position_limit(asset: Asset, wallet: Wallet) -> int | None:
     return limit_of(rules_of_asset(asset), rules_of_wallet(wallet))
 
 
-def position_of(wallet: Wallet, asset_id: int) -> int:
-    """What the wallet's beneficial owner has of the series, and bids for, in GPU-seconds, over all their wallets.
+def positions_of(owners: Iterable[int], asset_id: int) -> dict[int, int]:
+    """What beneficial owners (wallet ids) have of the series and bid for, in GPU-seconds, over all their wallets.
 
-    Inside an action it first queues with whoever else would change that, and so comes after the accounts' locks.
+    Inside an action it first queues with whoever else would change that: to be called after the accounts are locked.
     """
-    owner = wallet.beneficial_owner_id or wallet.id
+    ids = sorted(set(owners))
     bids = "".join(f" UNION ALL {query}" for query in BIDS_BY_OTHERS)
     with connection.cursor() as cursor:
         if connection.in_atomic_block:
-            cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"position\n{owner}\n{asset_id}"])
-        cursor.execute(_POSITION.format(bids=bids), [asset_id, owner, owner])
-        row = cursor.fetchone()
-    assert row is not None
-    return int(row[0])
+            cursor.execute(
+                "SELECT pg_advisory_xact_lock(hashtextextended('position' || o.id || ' ' || %s, 0))"
+                " FROM unnest(%s::bigint[]) AS o (id)",
+                [str(asset_id), ids],
+            )
+        cursor.execute(_POSITIONS.format(bids=bids), [ids, asset_id])
+        found: dict[int, int] = dict(cursor.fetchall())
+    return {id_: found.get(id_, 0) for id_ in ids}
+
+
+def owner_of(wallet: Wallet) -> int:
+    """The beneficial owner's wallet id."""
+    return wallet.beneficial_owner_id or wallet.id
 
 
 def rules_of_wallet(wallet: Wallet) -> WalletRules:

@@ -1,13 +1,15 @@
 """Clearing: everything waiting for an instrument is matched and settled in one transaction, by who has its lock."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import psycopg
 from django.db import IntegrityError, connection, transaction
 from psycopg.errors import UniqueViolation
 
 from market.answers import Answer, Answers, NewOrder, PlacedOrder, conflict
-from market.batch import clear_batch
+from market.batch import Working, clear_batch
+from market.limits import refuse_special
 from market.loading import Loaded, enter
 from market.models import Order
 from market.settling import write
@@ -52,23 +54,35 @@ def _clear(instrument_id: int, orders: Sequence[NewOrder]) -> Answers:
 
 
 def _clear_once(instrument_id: int, orders: Sequence[NewOrder], *, block: bool) -> Loaded | None:
-    with transaction.atomic(durable=True), connection.wrap_database_errors:
-        cursor = psycopg.Cursor(connection.connection)
-        loaded = enter(cursor, instrument_id, orders, block=block)
-        if loaded is None:
-            return None
-        new = [(loaded.new[order.key], order) for order in orders if order.key in loaded.new]
-        waiting = [*loaded.inbox.values(), *(working for working, _ in new)]
-        if waiting:
-            outcome = clear_batch(
-                waiting=waiting,
-                resting=loaded.resting,
-                available=loaded.available,
-                last_priority=loaded.last_priority,
-            )
-            write(cursor, loaded, outcome, new)
-        cursor.close()
-    return loaded
+    while True:
+        with transaction.atomic(durable=True), connection.wrap_database_errors:
+            cursor = psycopg.Cursor(connection.connection)
+            loaded = enter(cursor, instrument_id, orders, block=block)
+            if loaded is None:
+                return None
+            if refused := refuse_special(loaded):
+                # What was read reaches only as far as needed with these: take them out, then read again without them.
+                _settle(cursor, loaded, [], refused, [])
+                continue
+            new = [(loaded.new[order.key], order) for order in orders if order.key in loaded.new]
+            waiting = [*loaded.inbox.values(), *(working for working, _ in new)]
+            if waiting:
+                _settle(cursor, loaded, waiting, loaded.resting, new)
+            cursor.close()
+            return loaded
+
+
+def _settle(
+    cursor: psycopg.Cursor[Any],
+    loaded: Loaded,
+    waiting: Sequence[Working],
+    resting: Sequence[Working],
+    new: Sequence[tuple[Working, NewOrder]],
+) -> None:
+    outcome = clear_batch(
+        waiting=waiting, resting=resting, available=loaded.available, last_priority=loaded.last_priority
+    )
+    write(cursor, loaded, outcome, new)
 
 
 def _answer(order: NewOrder, loaded: Loaded) -> Answer | None:

@@ -14,9 +14,10 @@ from market.batch import Working
 from market.models import Instrument
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-# Kinds of rows and bits of `flags` as market_enter sets them (migration 0002).
+# Kinds of rows and bits of `flags` as market_enter sets them (migration 0003).
 _INBOX, _BOOK, _ACCOUNT, _NEW, _KNOWN = 1, 2, 3, 4, 5
-_BUYS, _IMMEDIATE, _FROZEN, _MAY_NOT_SELL = 1, 2, 4, 8
+_BUYS, _IMMEDIATE, _FROZEN, _MAY_NOT_SELL, _SPECIAL = 1, 2, 4, 8, 16
+_PAUSED, _PRICE_PAUSED, _SPECIAL_SERIES = 1, 2, 4
 
 _ENTER = (
     "SELECT * FROM market_enter(%s::bigint, %s::boolean, %s::bigint[], %s::text[], %s::bigint[], %s::bigint[],"
@@ -44,6 +45,8 @@ class Loaded:
     inbox: dict[tuple[int, str], Working] = field(default_factory=dict)
     resting: list[Working] = field(default_factory=list)
     available: dict[int, int] = field(default_factory=dict)
+    # Orders of wallets, or in a series, with other rules than these flags can say (market.limits).
+    special: list[Working] = field(default_factory=list)
 
 
 def enter(cursor: psycopg.Cursor[Any], instrument_id: int, orders: Sequence[NewOrder], *, block: bool) -> Loaded | None:
@@ -74,18 +77,30 @@ def enter(cursor: psycopg.Cursor[Any], instrument_id: int, orders: Sequence[NewO
 
 
 def _read(rows: Sequence[tuple[Any, ...]], orders: Sequence[NewOrder]) -> Loaded:
-    _, id_, last_priority, last_event, last_trade, now_us, expires_us, paused, last_price, word, tags = rows[0]
+    head = rows[0]
+    _, instrument_id, last_priority, last_event, last_trade, now_us, expires_us, paused, last_price, word, tags = head
     phase, code = word.split(" ", 1)
     now = _EPOCH + timedelta(microseconds=now_us)
     base = Asset(
         code=code,
         kind=Asset.Kind.POOL,
-        paused_at=now if paused & 1 else None,
+        paused_at=now if paused & _PAUSED else None,
         expires_at=_EPOCH + timedelta(microseconds=expires_us),
     )
-    price = Asset(code="CREDITS", kind=Asset.Kind.CREDITS, paused_at=now if paused & 2 else None)
+    price = Asset(code="CREDITS", kind=Asset.Kind.CREDITS, paused_at=now if paused & _PRICE_PAUSED else None)
     loaded = Loaded(
-        id_, last_priority, last_event, last_trade, last_price, now, phase, code, base, price, tags[:32], tags[32:]
+        instrument_id,
+        last_priority,
+        last_event,
+        last_trade,
+        last_price,
+        now,
+        phase,
+        code,
+        base,
+        price,
+        tags[:32],
+        tags[32:],
     )
     refusals: dict[tuple[bool, int], str] = {}
     for kind, id_, wallet, price_, quantity, account, receiving, flags, extra, word, tag in rows[1:]:
@@ -107,6 +122,8 @@ def _read(rows: Sequence[tuple[Any, ...]], orders: Sequence[NewOrder]) -> Loaded
         working = Working(
             id_, wallet, side, limit_price, quantity, extra, account, receiving, tag, not immediate, refusals[trait]
         )
+        if flags & _SPECIAL or paused & _SPECIAL_SERIES:
+            loaded.special.append(working)
         if kind == _NEW:
             loaded.new[order.key] = working
         elif kind == _INBOX:
@@ -129,13 +146,18 @@ def _refusal(loaded: Loaded, flags: int, *, resting: bool) -> str:
     return refusal_code(phase=phase, base=base, price=price, wallet=wallet, buys=buys, now=loaded.now)
 
 
-def refusal_code(*, phase: str, base: Asset, price: Asset, wallet: Wallet, buys: bool, now: datetime) -> str:
+def refusal_code(
+    *, phase: str, base: Asset, price: Asset, wallet: Wallet, buys: bool, now: datetime, position: int | None = None
+) -> str:
     """Why this wallet may not place this side now: the instrument's phase and the ledger's policies; empty when it
-    may."""
+    may. `position` is what its beneficial owner would have and bid for of the series, the order included."""
     if phase != Instrument.Phase.CONTINUOUS:
         return "instrument_halted" if phase == Instrument.Phase.HALTED else "instrument_closed"
     for asset, gives in ((base, not buys), (price, buys)):
-        refusal = refusal_for(kind=Entry.TransferKind.TRADE, asset=asset, wallet=wallet, gives=gives, now=now)
+        refusal = refusal_for(
+            kind=Entry.TransferKind.TRADE, asset=asset, wallet=wallet, gives=gives, now=now,
+            position=position if asset is base else None,
+        )  # fmt: skip
         if refusal is not None:
             return refusal.code
     return ""

@@ -140,6 +140,8 @@ class Order(models.Model):
             ),
             models.Index(name="order_waiting", fields=["instrument", "id"], condition=Q(status="WAITING")),
             models.Index(name="order_by_wallet", fields=["wallet", "id"]),
+            # What a wallet bids for counts towards its position limits.
+            models.Index(name="order_open_by_wallet", fields=["wallet", "instrument"], condition=Q(status="OPEN")),
         ]
 
     def __str__(self) -> str:

@@ -1,6 +1,6 @@
 """Placing and cancelling orders."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import uuid4
 
@@ -8,8 +8,14 @@ from django.db import OperationalError, connection, transaction
 from django.utils.translation import gettext as _
 from psycopg.errors import DeadlockDetected
 
+from ledger.entries import MAX_SIDES
+from ledger.holds import change_held
+from ledger.log import write_entry
+from ledger.models import Entry
+from ledger.transfers import lock_accounts
 from market.answers import Answer, Answers, NewOrder, PlacedOrder
 from market.combining import LARGEST_BATCH, combiner_for
+from market.entries import orders_entry
 from market.errors import BadOrder, OrderNotOpen
 from market.models import HIGHEST_PRICE, LARGEST_QUANTITY, Instrument, MarketEvent, Order
 from market.settling import event_payload
@@ -88,23 +94,34 @@ def cancel_order(*, order_id: int, now: datetime) -> Order:
 
 def take_out(orders: Sequence[Order], *, instrument: Instrument, reason: str, now: datetime) -> None:
     """Cancel unfinished orders of a locked instrument, release what they hold and say so on the stream."""
-    held = {order.id: order.held for order in orders if order.held}
-    accounts = [order.account_id for order in orders if order.held]
+    falls: dict[int, int] = {}
     levels: dict[tuple[str, int], list[int]] = {}
     for order in orders:
+        if order.held:
+            falls[order.account_id] = falls.get(order.account_id, 0) - order.held
         if order.status == Order.Status.OPEN:
             level = levels.setdefault((order.side, order.limit_price), [0, 0])
             level[0] -= order.open_quantity
             level[1] -= 1
         order.status, order.held, order.reason, order.done_at = Order.Status.CANCELLED, 0, reason, now
-    if accounts:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT count(*) FROM ledger_lock_accounts(%s::bigint[])", [accounts])
-            falls = [-amount for amount in held.values()]
-            cursor.execute("SELECT ledger_change_held(%s::bigint[], %s::bigint[])", [accounts, falls])
+    if falls:
+        _let_go(instrument, falls, now)
     Order.objects.bulk_update(orders, ["status", "held", "reason", "done_at"], batch_size=1000)
     if levels:
         write_event(instrument, event_payload(trades=[], levels=levels.items(), now=now), now=now)
+
+
+def _let_go(instrument: Instrument, falls: Mapping[int, int], now: datetime) -> None:
+    """Change what the accounts hold, and say so in the log."""
+    accounts = lock_accounts(list(falls))
+    change_held(list(falls), list(falls.values()))
+    sides = [
+        (accounts[id_].wallet.public_id.bytes, bytes(accounts[id_].asset.definition_hash), fall)
+        for id_, fall in falls.items()
+    ]
+    for start in range(0, len(sides), MAX_SIDES):
+        entry = orders_entry(instrument.code, sides[start : start + MAX_SIDES], now)
+        write_entry(kind=Entry.Kind.HOLD, body=entry.body, reference=entry.reference, now=now)
 
 
 def write_event(instrument: Instrument, payload: str, *, now: datetime) -> None:

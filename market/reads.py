@@ -11,8 +11,9 @@ from django.db.models import QuerySet
 
 from ledger.clock import database_now
 from ledger.models import Account, Wallet
+from ledger.policies import owner_of, position_limit, positions_of
 from ledger.transfers import MAX_AMOUNT
-from market.batch import Outcome, Working, clear_batch
+from market.batch import GPU_SECONDS_PER_LOT, Outcome, Working, clear_batch
 from market.loading import refusal_code
 from market.matching import opposite
 from market.models import Instrument, Order, Trade
@@ -113,10 +114,10 @@ def preview_order(
     *, instrument: Instrument, wallet_id: int, side: str, limit_price: int, quantity: int, time_in_force: str
 ) -> Preview:
     """What the order would do if it arrived now, by the very function that clears; nothing is written or locked."""
-    buys = side == Order.Side.BUY
+    buys, wallet = side == Order.Side.BUY, Wallet.objects.get(id=wallet_id)
     refusal = refusal_code(
         phase=instrument.phase, base=instrument.asset, price=instrument.price_asset,
-        wallet=Wallet.objects.get(id=wallet_id), buys=buys, now=database_now(),
+        wallet=wallet, buys=buys, now=database_now(), position=_position(instrument, wallet, buys, quantity),
     )  # fmt: skip
     pays_in = instrument.price_asset_id if buys else instrument.asset_id
     account = Account.objects.filter(wallet_id=wallet_id, asset_id=pays_in).first()
@@ -144,6 +145,14 @@ def preview_order(
         meets_own=order.reason == "self_trade",
         reason=reason,
     )
+
+
+def _position(instrument: Instrument, wallet: Wallet, buys: bool, quantity: int) -> int | None:
+    """What the wallet's owner would have and bid for; None where nothing limits that."""
+    if not buys or position_limit(instrument.asset, wallet) is None:
+        return None
+    owner = owner_of(wallet)
+    return positions_of([owner], instrument.asset_id)[owner] + quantity * GPU_SECONDS_PER_LOT
 
 
 def _crossing(instrument_id: int, side: str, limit_price: int, quantity: int) -> Iterator[Working]:

@@ -3,21 +3,22 @@
 import json
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
 import psycopg
 
-from ledger.entries import leaf_hash, transfer_body
 from market.answers import NewOrder
-from market.batch import GPU_SECONDS_PER_LOT, BatchTrade, Outcome, Working
+from market.batch import BatchTrade, Outcome, Working
+from market.entries import LogEntry, hold_entries, postings, trade_entries
 from market.loading import Loaded, integers
 
 # From about this many rows on COPY is faster than arrays (clearing.md).
 COPY_FROM = 50
 
-_WRITE = f"SELECT market_write(%s::bigint, %s::timestamptz, {', '.join(['%s::{}'] * 41)})".format(
+_WRITE = f"SELECT market_write(%s::bigint, %s::timestamptz, {', '.join(['%s::{}'] * 43)})".format(
     *["bigint[]"] * 2,  # changes of held before the postings
-    *["text[]", "bytea[]", "bytea[]"],  # entries
+    *["text[]", "text[]", "bytea[]", "bytea[]", "bigint"],  # entries: falls of holds, trades, rises of holds
     *["bigint[]"] * 2,  # postings
     *["bigint[]", "bigint[]", "text[]", "bigint[]", "bigint[]"],  # trades
     *["bigint[]"] * 2,  # and after
@@ -43,10 +44,11 @@ def write(
     if len(new) >= COPY_FROM:
         _copy_orders(cursor, loaded, new)
         new = []
+    falls, rises = hold_entries(loaded, outcome)
     if len(trades) >= COPY_FROM:
-        _copy_trades(cursor, loaded, before, trades)
-        before, trades = {}, []
-    entries = [_entry(loaded, trade, number) for number, trade in enumerate(trades, loaded.last_trade + 1)]
+        _copy_trades(cursor, loaded, before, falls, trades)
+        before, falls, trades = {}, [], []
+    entries = [*falls, *trade_entries(loaded, trades), *rises]
     said = bool(outcome.levels or outcome.trades)
     cursor.execute(
         _WRITE,
@@ -55,11 +57,13 @@ def write(
             loaded.now,
             integers(before),
             integers(before.values()),
-            [reference for reference, _, _ in entries],
-            [body for _, body, _ in entries],
-            [leaf for _, _, leaf in entries],
-            integers(account for trade in trades for account, _ in _postings(trade)),
-            integers(amount for trade in trades for _, amount in _postings(trade)),
+            [entry.kind for entry in entries],
+            [entry.reference for entry in entries],
+            [entry.body for entry in entries],
+            [entry.leaf for entry in entries],
+            str(len(falls)),
+            integers(account for trade in trades for account, _ in postings(trade)),
+            integers(amount for trade in trades for _, amount in postings(trade)),
             integers(trade.maker.id for trade in trades),
             integers(trade.taker.id for trade in trades),
             [trade.taker.side for trade in trades],
@@ -137,30 +141,34 @@ def _copy_trades(
     cursor: psycopg.Cursor[Any],
     loaded: Loaded,
     before: dict[int, int],
+    falls: Sequence[LogEntry],
     trades: Sequence[BatchTrade],
 ) -> None:
     """Changes of held, then entries, postings and trades. Rows are made while Postgres takes in the ones before."""
     cursor.execute(
         "SELECT ARRAY(SELECT nextval('ledger_entry_id_seq') FROM generate_series(1, %s::integer)),"
         " ledger_change_held(%s::bigint[], %s::bigint[])",
-        [str(len(trades)), integers(before), integers(before.values())],
+        [str(len(falls) + len(trades)), integers(before), integers(before.values())],
         prepare=True,
         binary=True,
     )
     row = cursor.fetchone()
     assert row is not None
     ids: list[int] = row[0]
+    entries = chain(falls, trade_entries(loaded, trades))
     with cursor.copy(
         "COPY ledger_entry (id, kind, transfer_kind, reference, body, leaf_hash, recorded_at)"
         " FROM STDIN (FORMAT BINARY)"
     ) as copy:
         copy.set_types(["int8", "text", "text", "text", "bytea", "bytea", "timestamptz"])
-        for number, (id_, trade) in enumerate(zip(ids, trades, strict=True), loaded.last_trade + 1):
-            copy.write_row((id_, "TRANSFER", "TRADE", *_entry(loaded, trade, number), loaded.now))
+        for id_, entry in zip(ids, entries, strict=True):
+            trades_kind = "TRADE" if entry.kind == "TRANSFER" else None
+            copy.write_row((id_, entry.kind, trades_kind, entry.reference, entry.body, entry.leaf, loaded.now))
+    ids = ids[len(falls) :]
     with cursor.copy("COPY ledger_posting (transfer_id, account_id, amount) FROM STDIN (FORMAT BINARY)") as copy:
         copy.set_types(["int8", "int8", "int8"])
         for id_, trade in zip(ids, trades, strict=True):
-            for account, amount in _postings(trade):
+            for account, amount in postings(trade):
                 copy.write_row((id_, account, amount))
     with cursor.copy(
         "COPY market_trade (instrument_id, number, maker_id, taker_id, taker_side, price, quantity, transfer_id,"
@@ -174,33 +182,6 @@ def _copy_trades(
                     trade.quantity, id_, loaded.now,
                 )
             )  # fmt: skip
-
-
-def _postings(trade: BatchTrade) -> tuple[tuple[int, int], ...]:
-    """The four sides of a trade: credits from buyer to seller, GPU-seconds from seller to buyer."""
-    cost, seconds = trade.price * trade.quantity, GPU_SECONDS_PER_LOT * trade.quantity
-    buyer, seller = trade.buyer, trade.seller
-    return (
-        (buyer.account, -cost),
-        (seller.receiving_account, cost),
-        (seller.account, -seconds),
-        (buyer.receiving_account, seconds),
-    )
-
-
-def _entry(loaded: Loaded, trade: BatchTrade, number: int) -> tuple[str, bytes, bytes]:
-    """The log entry of a trade: its reference, its bytes and their hash."""
-    (_, paid), (_, got), (_, given), (_, taken) = _postings(trade)
-    buyer, seller = trade.buyer.wallet_tag, trade.seller.wallet_tag
-    sides = (
-        (buyer, loaded.price_tag, paid),
-        (seller, loaded.price_tag, got),
-        (seller, loaded.base_tag, given),
-        (buyer, loaded.base_tag, taken),
-    )
-    reference = f"trade:{loaded.code}:{number}"
-    body = transfer_body(kind="TRADE", reference=reference, recorded_at=loaded.now, postings=sides)
-    return reference, body, leaf_hash(body)
 
 
 def _payload(loaded: Loaded, outcome: Outcome) -> str:

@@ -273,7 +273,7 @@ class Migration(migrations.Migration):
                 (
                     "approval",
                     models.ForeignKey(
-                        null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to="ledger.approval"
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="ledger.approval"
                     ),
                 ),
                 (

@@ -91,7 +91,7 @@ class Capacity(models.Model):
     starts_at = models.DateTimeField(_("from"))
     ends_at = models.DateTimeField(_("to"))
     entry = models.OneToOneField(Entry, on_delete=models.PROTECT, related_name="capacity")
-    approval = models.ForeignKey(Approval, on_delete=models.PROTECT, null=True, related_name="+")
+    approval = models.ForeignKey(Approval, on_delete=models.PROTECT, related_name="+")
     made_at = models.DateTimeField()
 
     class Meta:

@@ -2,18 +2,22 @@
 
 import itertools
 from datetime import UTC, datetime
+from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
 
+from ledger.approvals import approve, ask_approval
 from ledger.assets import credits as credit_asset
 from ledger.assets import define_pool_series
-from ledger.models import Account, Asset, Wallet
+from ledger.models import Account, Approval, Asset, Capacity, Wallet
 from ledger.transfers import issue
 from ledger.wallets import open_wallet
+from portal.people.models import User
 
 _numbers = itertools.count(1)
 FAR = datetime(2099, 1, 1, tzinfo=UTC)
+LONG_AGO, END = datetime(2020, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 
 
 def some_wallet(name: str = "Ada", **fields: object) -> Wallet:
@@ -21,7 +25,10 @@ def some_wallet(name: str = "Ada", **fields: object) -> Wallet:
         return open_wallet(**({"kind": Wallet.Kind.PERSON, "name": name, "now": timezone.now()} | fields))
 
 
-def some_series(code: str = "H100-2026Q4", *, expires_at: datetime = FAR) -> Asset:
+def some_series(code: str = "H100-2026Q4", *, expires_at: datetime = FAR, capacity: bool = True) -> Asset:
+    """A series of H100s, with capacity to issue as much of it as a test likes."""
+    if capacity:
+        attested_once("h100-sxm-80gb")
     return define_pool_series(
         code=code,
         resource_class="h100-sxm-80gb",
@@ -34,6 +41,37 @@ def some_series(code: str = "H100-2026Q4", *, expires_at: datetime = FAR) -> Ass
         expires_at=expires_at,
         now=timezone.now(),
     )
+
+
+def two_persons() -> tuple[int, int]:
+    """Ids of somebody who asks and somebody else who approves."""
+    asks, _ = User.objects.get_or_create(email="asks@two-persons.example", defaults={"name": "Asks"})
+    approves, _ = User.objects.get_or_create(email="approves@two-persons.example", defaults={"name": "Approves"})
+    return asks.id, approves.id
+
+
+def approved(kind: str, content: dict[str, Any], reason: str = "for a test") -> Approval:
+    """Asked for by one person and approved by another."""
+    asks, approves = two_persons()
+    asked = ask_approval(kind=kind, content=content, reason=reason, requester_id=asks, now=timezone.now())
+    return approve(approval_id=asked.id, approver_id=approves, now=timezone.now())
+
+
+def attested(
+    resource_class: str = "h100-sxm-80gb", *, gpus: int = 1_000_000, starts_at: datetime = LONG_AGO,
+    ends_at: datetime = END, attestation: str | None = None,
+) -> Approval:  # fmt: skip
+    """Capacity of a class, more than any test issues unless it says otherwise."""
+    content = {
+        "resource_class": resource_class, "gpus": gpus, "starts_at": starts_at.isoformat(),
+        "ends_at": ends_at.isoformat(), "attestation": attestation,
+    }  # fmt: skip
+    return approved(Approval.Kind.CAPACITY, content)
+
+
+def attested_once(resource_class: str) -> None:
+    if not Capacity.objects.filter(resource_class=resource_class).exists():
+        attested(resource_class)
 
 
 def the_credits() -> Asset:

@@ -1,12 +1,14 @@
 """A small market: an instrument, wallets with credits and tokens, orders in one line."""
 
 import itertools
+from collections import Counter
 from datetime import datetime
 
 from django.db import connection
 from django.db.models import F, Sum
 from django.utils import timezone
 
+from ledger.entries import parse
 from ledger.models import Account, Entry, Posting, Wallet
 from market.answers import NewOrder, PlacedOrder
 from market.instruments import open_instrument
@@ -77,6 +79,7 @@ def assert_value_is_conserved() -> None:
             " OR o.filled_value <> coalesce(sum(t.quantity * t.price), 0)"
         )
         assert cursor.fetchall() == []
+    assert_the_log_says_what_is_held()
     trades = Trade.objects.count()
     assert Entry.objects.filter(transfer_kind="TRADE").count() == trades
     assert Posting.objects.filter(transfer__transfer_kind="TRADE").count() == 4 * trades
@@ -99,3 +102,21 @@ def book(instrument: Instrument) -> dict[str, list[tuple[int, int]]]:
     bids = rows.filter(side="BUY").order_by("-limit_price", "priority").values_list("limit_price", "left")
     asks = rows.filter(side="SELL").order_by("limit_price", "priority").values_list("limit_price", "left")
     return {"bids": list(bids), "asks": list(asks)}
+
+
+def assert_the_log_says_what_is_held() -> None:
+    """Entry by entry no account holds more than it has, and in the end it has and holds what its row says."""
+    balances: Counter[tuple[bytes, bytes]] = Counter()
+    held: Counter[tuple[bytes, bytes]] = Counter()
+    system = {wallet.bytes for wallet in Wallet.objects.exclude(role=None).values_list("public_id", flat=True)}
+    for body in Entry.objects.filter(kind__in=["TRANSFER", "HOLD"]).order_by("id").values_list("body", flat=True):
+        entry = parse(bytes(body))
+        sums = held if entry.kind == "HOLD" else balances
+        for side in entry.postings:
+            place = side.wallet, side.asset
+            sums[place] += side.amount
+            assert held[place] >= 0
+            assert side.wallet in system or balances[place] >= held[place], f"{entry.reference} holds too much"
+    for account in Account.objects.select_related("wallet", "asset"):
+        place = account.wallet.public_id.bytes, bytes(account.asset.definition_hash)
+        assert (balances[place], held[place]) == (account.balance, account.held)

@@ -14,6 +14,7 @@ from ledger.wallets import account_of, open_wallet
 from portal.people.models import User
 from scheduler.models import Redemption, ResourceClass
 from scheduler.redemptions import JobPlace, Wish, redeem_tokens
+from tests.ledger.builders import attested_once
 
 PYTHON = "/usr/bin/python3"
 
@@ -38,6 +39,7 @@ def drawn_series(
     if found is not None:
         return found
     machines = resource_class or drawn_class()
+    attested_once(machines.code)
     return define_pool_series(
         code=code, resource_class=machines.code, gpu_type=machines.gpu_name, gpu_memory_gb=machines.gpu_memory_gb,
         network_gbps=machines.network_gbps, priority=priority, dense_bf16_tflops=machines.dense_bf16_tflops,

@@ -1,0 +1,81 @@
+"""What a clearing writes into the ledger's log: what was let go of, the trades, and what is set aside now.
+
+In that order no account ever holds more than it has, entry by entry: what orders in the book held falls first, to
+what is left of it in the end; trades pay in the order in which they were matched; new orders hold last.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from ledger.entries import MAX_SIDES, hold_body, leaf_hash, transfer_body
+from market.batch import GPU_SECONDS_PER_LOT, BatchTrade, Outcome
+from market.loading import Loaded
+from market.matching import BUY
+
+
+class LogEntry(NamedTuple):
+    """A row of the log before it has a number: its kind, what it is about, its bytes and their hash."""
+
+    kind: str
+    reference: str
+    body: bytes
+    leaf: bytes
+
+
+def hold_entries(loaded: Loaded, outcome: Outcome) -> tuple[list[LogEntry], list[LogEntry]]:
+    """The falls of what is held, to be written before the trades, and the rises, to be written after them."""
+    resting = {order.id for order in loaded.resting}
+    falls: dict[tuple[bytes, bytes], int] = {}
+    rises: dict[tuple[bytes, bytes], int] = {}
+    for order in outcome.changed.values():
+        side = (order.wallet_tag, loaded.price_tag if order.side == BUY else loaded.base_tag)
+        if order.id in resting:
+            before = order.hold_for(order.open_quantity + order.filled_quantity)
+            falls[side] = falls.get(side, 0) + order.held - before
+        else:
+            rises[side] = rises.get(side, 0) + order.held
+    return _orders_entries(loaded, falls), _orders_entries(loaded, rises)
+
+
+def trade_entries(loaded: Loaded, trades: Iterable[BatchTrade]) -> Iterator[LogEntry]:
+    """One transfer a trade, numbered on from the instrument's last."""
+    for number, trade in enumerate(trades, loaded.last_trade + 1):
+        (_, paid), (_, got), (_, given), (_, taken) = postings(trade)
+        buyer, seller = trade.buyer.wallet_tag, trade.seller.wallet_tag
+        sides = (
+            (buyer, loaded.price_tag, paid),
+            (seller, loaded.price_tag, got),
+            (seller, loaded.base_tag, given),
+            (buyer, loaded.base_tag, taken),
+        )
+        reference = f"trade:{loaded.code}:{number}"
+        body = transfer_body(kind="TRADE", reference=reference, recorded_at=loaded.now, postings=sides)
+        yield LogEntry("TRANSFER", reference, body, leaf_hash(body))
+
+
+def postings(trade: BatchTrade) -> tuple[tuple[int, int], ...]:
+    """The four sides of a trade: credits from buyer to seller, GPU-seconds from seller to buyer."""
+    cost, seconds = trade.price * trade.quantity, GPU_SECONDS_PER_LOT * trade.quantity
+    buyer, seller = trade.buyer, trade.seller
+    return (
+        (buyer.account, -cost),
+        (seller.receiving_account, cost),
+        (seller.account, -seconds),
+        (buyer.receiving_account, seconds),
+    )
+
+
+def orders_entry(code: str, sides: Sequence[tuple[bytes, bytes, int]], at: datetime) -> LogEntry:
+    """What orders of one instrument hold has changed by this."""
+    reference = f"orders:{code}"
+    body = hold_body(action="ORDERS", reference=reference, recorded_at=at, sides=sides)
+    return LogEntry("HOLD", reference, body, leaf_hash(body))
+
+
+def _orders_entries(loaded: Loaded, changes: dict[tuple[bytes, bytes], int]) -> list[LogEntry]:
+    sides = [(wallet, asset, amount) for (wallet, asset), amount in changes.items() if amount]
+    return [
+        orders_entry(loaded.code, sides[start : start + MAX_SIDES], loaded.now)
+        for start in range(0, len(sides), MAX_SIDES)
+    ]
