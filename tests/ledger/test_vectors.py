@@ -111,6 +111,30 @@ def test_notes(case):
             notes.open_note(note_of(case), verifiers)
 
 
+@pytest.mark.parametrize("case", cases("checkpoint/cosignature_lines.json"), ids=lambda case: case["name"])
+def test_cosignature_lines(case):
+    """Form only: a time beyond 2**63 - 1 reads, and is refused where the signature is checked."""
+    if case["expect"] == "refuses":
+        with pytest.raises(notes.BadNote):
+            notes.decode_base64(case["signature_base64"])
+        return
+    signature = notes.decode_base64(case["signature_base64"])
+    assert (signature[:4].hex(), notes.cosigned_at(signature[4:])) == (case["key_id"], case["timestamp"])
+    if case["timestamp"] > notes.MAX_TIME:
+        verifier = notes.Verifier("w", bytes(31) + b"\x09", notes.COSIGNATURE)
+        assert not verifier.verifies("text\n", signature[4:])
+
+
+@pytest.mark.parametrize("case", cases("ed25519/ed25519.json"), ids=lambda case: f"{case['tcId']}-{case['comment']}")
+def test_ed25519(case):
+    """A note's text is UTF-8, so the message goes past it: the same check of key and signature."""
+    verifier = notes.Verifier("w", bytes.fromhex(case["pk"]))
+
+    found = verifier.verifies_bytes(bytes.fromhex(case["msg"]), bytes.fromhex(case["sig"]))
+
+    assert found is (case["result"] == "valid")
+
+
 @pytest.mark.parametrize("case", cases("checkpoint/checkpoints.json"), ids=lambda case: case["name"])
 def test_checkpoints(case):
     """Our choice where upstream is lax: a root hash has 32 bytes, extension lines are not empty."""
