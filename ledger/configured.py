@@ -1,22 +1,40 @@
-"""The sealer and the public keys as this site's settings name them: the edge that commands and tasks call."""
+"""The sealer, the public keys and the witnesses as this site's settings name them: what commands and tasks call."""
 
 from pathlib import Path
 
 from django.conf import settings
 
-from ledger.keys import load_signer
+from ledger.custody import signers_at
+from ledger.keyhistory import KeyHistory, history_of
 from ledger.notes import Verifier, parse_verifier
-from ledger.sealing import Sealer
+from ledger.policyfile import Policy, PolicyRefused, parse_policy
+from ledger.sealing import Sealer, sealed_key_entries
 from ledger.treehead import TreeHeadFile
 
 
 def configured_sealer() -> Sealer:
-    """Raises KeyRefused where the key is missing or readable by others."""
-    signer = load_signer(Path(settings.LEDGER_SIGNING_KEY_FILE), origin=settings.LEDGER_ORIGIN)
-    return Sealer(signer, TreeHeadFile(Path(settings.LEDGER_TREE_HEAD_FILE)))
+    """Raises KeyRefused where a key is missing or readable by others."""
+    first, *later = signers_at(settings.LEDGER_SIGNING_KEY_FILE, origin=settings.LEDGER_ORIGIN)
+    return Sealer(first, TreeHeadFile(Path(settings.LEDGER_TREE_HEAD_FILE)), tuple(later))
+
+
+def configured_history() -> KeyHistory:
+    """Which key signs at which size: by the log's own entries, the key file and the settings."""
+    present = signers_at(settings.LEDGER_SIGNING_KEY_FILE, origin=settings.LEDGER_ORIGIN)
+    old = [parse_verifier(key) for key in settings.LEDGER_OLD_KEYS]
+    return history_of([*(signer.verifier for signer in present), *old], sealed_key_entries())
 
 
 def configured_verifiers() -> list[Verifier]:
     """The log's public keys, the present one first, under which its checkpoints verify."""
-    present = load_signer(Path(settings.LEDGER_SIGNING_KEY_FILE), origin=settings.LEDGER_ORIGIN).verifier
-    return [present, *(parse_verifier(key) for key in settings.LEDGER_OLD_KEYS)]
+    return configured_history().verifiers
+
+
+def configured_policy() -> Policy | None:
+    """The witnesses and their quorum; None where the site names none. PolicyRefused where the file is no policy."""
+    if not settings.LEDGER_POLICY_FILE:
+        return None
+    try:
+        return parse_policy(Path(settings.LEDGER_POLICY_FILE).read_bytes())
+    except OSError as error:
+        raise PolicyRefused(f"the policy file cannot be read: {error}") from error

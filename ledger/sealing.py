@@ -15,11 +15,10 @@ from django.db import connection, transaction
 from ledger.entries import leaf_hash
 from ledger.keyhistory import history_of
 from ledger.keys import KeyRefused
-from ledger.merkle import Frontier, inclusion_proof, root_hash
+from ledger.merkle import Frontier, root_hash
 from ledger.models import Checkpoint, Entry, Leaf
 from ledger.notes import CheckpointText, Signer, UnverifiedNote, parse_checkpoint, sign_note
 from ledger.numbering import lock_log, number_waiting
-from ledger.receipts import Receipt
 from ledger.tiles import Tiles
 from ledger.treehead import TreeHead, TreeHeadConflict, TreeHeadFile
 
@@ -48,16 +47,6 @@ def seal_entries(sealer: Sealer, *, now: datetime, limit: int = BATCH) -> Checkp
     """
     _number_entries(sealer.head, limit=limit)
     return _sign_checkpoint(sealer, now=now)
-
-
-def receipt_for(entry_id: int) -> Receipt | None:
-    """The proof that the entry is in the log, under the newest checkpoint; None while it is not sealed."""
-    leaf = Leaf.objects.filter(entry_id=entry_id).first()
-    checkpoint = Checkpoint.objects.order_by("-size").first()
-    if leaf is None or checkpoint is None or leaf.index >= checkpoint.size:
-        return None
-    hashes = inclusion_proof(Tiles().node, leaf.index, checkpoint.size)
-    return Receipt(leaf.index, tuple(hashes), checkpoint.note)
 
 
 @transaction.atomic(durable=True)

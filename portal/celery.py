@@ -21,5 +21,6 @@ app.conf.beat_schedule = {
     "heartbeat": {"task": "portal.reports.tasks.heartbeat", "schedule": 10.0, "options": {"expires": 20}},
     "close-expired": {"task": "portal.trading.tasks.close_expired", "schedule": 30.0},
     "seal": {"task": "portal.wallets.tasks.seal", "schedule": 2.0},
+    "cosign": {"task": "portal.wallets.tasks.cosign", "schedule": 2.0, "options": {"expires": 10}},
     "expire-holds": {"task": "portal.wallets.tasks.expire_due_holds", "schedule": 30.0},
 }

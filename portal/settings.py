@@ -32,6 +32,8 @@ LEDGER_SIGNING_KEY_FILE = env.str("LEDGER_SIGNING_KEY_FILE", default="")
 LEDGER_ORIGIN = env.str("LEDGER_ORIGIN", default="hourglass.example/log")
 # Public keys of retired signing keys, under which older checkpoints still verify.
 LEDGER_OLD_KEYS = env.list("LEDGER_OLD_KEYS", default=[])
+# Which witnesses cosign the log, and how many must (c2sp.org/tlog-policy); empty: nobody is asked.
+LEDGER_POLICY_FILE = env.str("LEDGER_POLICY_FILE", default="")
 # The tree head is kept outside Postgres too, so that a restored backup is noticed.
 LEDGER_TREE_HEAD_FILE = env.str("LEDGER_TREE_HEAD_FILE", default="")
 

@@ -1,6 +1,8 @@
 """The body of add-checkpoint: an old size, a consistency proof, a blank line and a signed checkpoint. Pure."""
 
+import base64
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ledger.notes import (
@@ -52,9 +54,10 @@ def parse_request(body: bytes) -> AddCheckpoint:
         raise BadRequest(str(error)) from error
 
 
-def request_body(*, old: int, proof: list[str], note: str) -> bytes:
-    """Write a request: the proof's hashes are base64 already."""
-    return "".join([f"old {old}\n", *(f"{line}\n" for line in proof), "\n", note]).encode()
+def request_body(*, old: int, proof: Iterable[bytes], note: str) -> bytes:
+    """Write a request."""
+    lines = [f"{base64.b64encode(hash_).decode()}\n" for hash_ in proof]
+    return "".join([f"old {old}\n", *lines, "\n", note]).encode()
 
 
 def _parse_signed(signed: str) -> tuple[str, Note | None]:

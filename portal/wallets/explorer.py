@@ -9,11 +9,11 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 
-from ledger.configured import configured_verifiers
+from ledger.configured import configured_policy, configured_verifiers
 from ledger.entries import parse
 from ledger.models import Asset, Checkpoint, Entry, Leaf, Wallet
 from ledger.numbering import unsealed_count
-from ledger.sealing import receipt_for
+from ledger.publishing import receipt_for
 from portal.wallets.log import FOREVER
 
 PAGE = 30
@@ -72,7 +72,7 @@ def entry(request: HttpRequest, entry_id: int) -> HttpResponse:
 def receipt(request: HttpRequest, entry_id: int) -> HttpResponse:
     """The entry's proof as a file that verifies offline (c2sp.org/tlog-proof)."""
     found = get_object_or_404(Entry, id=entry_id)
-    proof = receipt_for(found.id)
+    proof = receipt_for(found.id, configured_policy())
     if proof is None:
         raise Http404("This entry is not sealed yet: try again in a few seconds.")
     response = HttpResponse(str(proof), content_type="text/plain; charset=utf-8")

@@ -1,12 +1,15 @@
 """The log's files, laid out as c2sp.org/tlog-tiles says: checkpoint, tiles and entry bundles. Public and cacheable."""
 
+from pathlib import Path
+
+from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.http import http_date
 from django.views.decorators.http import require_safe
 
-from ledger.configured import configured_verifiers
+from ledger.configured import configured_policy, configured_verifiers
 from ledger.export import entry_bundle, tile_bytes
-from ledger.models import Checkpoint
+from ledger.publishing import newest_checkpoint, note_of, published_checkpoint
 from ledger.tilepaths import partial_suffix, tile_path
 
 FOREVER = "public, max-age=31536000, immutable"
@@ -14,14 +17,24 @@ FOREVER = "public, max-age=31536000, immutable"
 
 @require_safe
 def checkpoint(request: HttpRequest) -> HttpResponse:
-    """The newest signed checkpoint (c2sp.org/tlog-tiles)."""
-    newest = Checkpoint.objects.order_by("-size").first()
-    if newest is None:
+    """The newest checkpoint that the quorum cosigned (c2sp.org/tlog-tiles); a header says how far the log is sealed."""
+    policy = configured_policy()
+    published, newest = published_checkpoint(policy), newest_checkpoint()
+    if published is None or newest is None:
         raise Http404("Nothing is sealed yet.")
-    response = HttpResponse(newest.note, content_type="text/plain; charset=utf-8")
+    response = HttpResponse(note_of(published, policy), content_type="text/plain; charset=utf-8")
     response["Cache-Control"] = "no-cache"
-    response["Last-Modified"] = http_date(newest.signed_at.timestamp())
+    response["Last-Modified"] = http_date(published.signed_at.timestamp())
+    response["Hourglass-Sealed-Size"] = str(newest.size)
     return response
+
+
+@require_safe
+def policy(request: HttpRequest) -> HttpResponse:
+    """The policy file: the log's key, its witnesses and their quorum (c2sp.org/tlog-policy)."""
+    if not settings.LEDGER_POLICY_FILE:
+        raise Http404("No witnesses are asked.")
+    return HttpResponse(Path(settings.LEDGER_POLICY_FILE).read_bytes(), content_type="text/plain; charset=utf-8")
 
 
 @require_safe

@@ -3,7 +3,8 @@
 from celery import shared_task
 from django.utils import timezone
 
-from ledger.configured import configured_sealer
+from ledger.configured import configured_policy, configured_sealer
+from ledger.cosigning import cosign_newest
 from ledger.holds import expire_holds
 from ledger.sealing import seal_entries
 
@@ -14,6 +15,14 @@ def seal() -> None:
     sealer = configured_sealer()
     while seal_entries(sealer, now=timezone.now()) is not None:
         pass
+
+
+@shared_task
+def cosign() -> None:
+    """Ask the witnesses for their cosignatures of the newest checkpoint."""
+    policy = configured_policy()
+    if policy is not None:
+        cosign_newest(policy, now=timezone.now())
 
 
 @shared_task

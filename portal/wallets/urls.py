@@ -13,6 +13,7 @@ urlpatterns = [
     path("explorer/<int:entry_id>/receipt", explorer.receipt, name="receipt"),
     path("explorer/<int:entry_id>/bytes", explorer.raw_entry, name="entry-bytes"),
     path("log/checkpoint", log.checkpoint, name="log-checkpoint"),
+    path("log/policy", log.policy, name="log-policy"),
     path("log/key", log.key, name="log-key"),
     path("log/tile/<str:level>/<path:path>", log.tile, name="log-tile"),
 ]

@@ -20,8 +20,9 @@ from ledger.merkle import consistency_proof, is_consistent
 from ledger.models import Checkpoint, Entry, Leaf
 from ledger.notes import UnverifiedNote, parse_verifier
 from ledger.numbering import unsealed_count
+from ledger.publishing import receipt_for
 from ledger.receipts import check_receipt, parse_receipt
-from ledger.sealing import Sealer, receipt_for, seal_entries
+from ledger.sealing import Sealer, seal_entries
 from ledger.tiles import Tiles
 from ledger.transfers import send
 from ledger.treehead import TreeHeadConflict, TreeHeadFile

@@ -69,7 +69,10 @@ def test_requests_written_elsewhere(case, tmp_path):
     else:
         signer = Signer("example.com/log", Ed25519PrivateKey.generate())
         note = sign_note(case["checkpoint_text"], [signer])
-        verifier, body = signer.verifier, request_body(old=case["old"], proof=case["proof_base64"], note=note)
+        verifier, body = (
+            signer.verifier,
+            request_body(old=case["old"], proof=[b64decode(p) for p in case["proof_base64"]], note=note),
+        )
     two = "two-witness-keys" in case["name"]
     witness = witness_of(tmp_path, [verifier], keys=2 if two else 1)
     put(tmp_path, verifier.name, case["recorded_before"])

@@ -7,7 +7,6 @@ import subprocess
 import sys
 import time
 import urllib.request
-from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -60,7 +59,7 @@ class LeafLog:
     def request(self, old: int, size: int | None = None) -> bytes:
         size = len(self.leaves) if size is None else size
         proof = consistency_proof(self.nodes(), old, size) if old <= size else []
-        return request_body(old=old, proof=[b64encode(hash_).decode() for hash_ in proof], note=self.note(size))
+        return request_body(old=old, proof=proof, note=self.note(size))
 
 
 def post(url: str, body: bytes, path: str = "/add-checkpoint") -> tuple[int, str, str]:
