@@ -1,0 +1,1 @@
+"""The rules of value as an outsider replays them: one module a kind of entry, all of them pure."""

@@ -1,0 +1,34 @@
+"""The replay of rules: an honest history passes, and each forged one is caught where it breaks its rule."""
+
+import pytest
+
+from ledger.replay import Replay
+from tests.ledger.forging import ADA, BOB, SERIES, Forgery, forgeries, honest_history
+
+
+def first_fault(bodies) -> tuple[int, str] | None:
+    replay = Replay()
+    for index, body in enumerate(bodies):
+        if fault := replay.apply(body):
+            return index, fault
+    return None
+
+
+def test_one_of_every_kind_of_entry_keeps_every_rule():
+    replay = Replay()
+
+    assert [fault for body in honest_history() if (fault := replay.apply(body))] == []
+    assert replay.trial_balance()["CREDITS"][BOB.bytes.hex()] == 1000
+    assert {account.held for account in replay.books.accounts.values()} == {0}
+    assert sum(replay.balances.values()) == 0
+    assert replay.balances[ADA.bytes, SERIES] == 100 - 30 + 10 - 20 - 5
+
+
+@pytest.mark.parametrize("forgery", forgeries(), ids=lambda forgery: forgery.name)
+def test_a_forged_history_is_caught_where_it_breaks_its_rule(forgery: Forgery):
+    found = first_fault(forgery.bodies)
+
+    assert found is not None
+    position, said = found
+    assert forgery.word in said
+    assert position == forgery.position
