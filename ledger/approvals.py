@@ -6,7 +6,7 @@ The database holds that the two differ and that an approval is decided once; the
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from django.db import transaction
 from django.utils.dateparse import parse_datetime
@@ -26,15 +26,26 @@ Kind = Approval.Kind
 
 
 @transaction.atomic(durable=True)
-def ask_approval(*, kind: str, content: Content, reason: str, requester_id: int, now: datetime) -> Approval:
+def ask_approval(
+    *, kind: str, content: Content, reason: str, requester_id: int, now: datetime, public_id: UUID | None = None
+) -> Approval:
     """Ask for what takes two persons. Nothing happens until another one approves.
 
-    What would be refused now is refused here already: it is carried out and taken back.
+    What would be refused now is refused here already: it is carried out and taken back. The same `public_id` again
+    answers the same request.
     """
+    known = Approval.objects.filter(public_id=public_id, requester_id=requester_id).first() if public_id else None
+    if known is not None:
+        return known
     if not reason.strip():
         raise NotApproved(_("Say why, for the person who decides."), field="reason")
     approval = Approval.objects.create(
-        kind=kind, content=dict(content), reason=reason.strip()[:300], requester_id=requester_id, requested_at=now
+        public_id=public_id or uuid4(),
+        kind=kind,
+        content=dict(content),
+        reason=reason.strip()[:300],
+        requester_id=requester_id,
+        requested_at=now,
     )
     with transaction.atomic():
         _CARRY_OUT[Kind(kind)](approval, now)
@@ -52,7 +63,7 @@ def approve(*, approval_id: int, approver_id: int, now: datetime) -> Approval:
 
 @transaction.atomic(durable=True)
 def reject(*, approval_id: int, approver_id: int, now: datetime) -> Approval:
-    """Say no; who asked may take it back in the same way by somebody else's hand only."""
+    """Say no. Nothing has moved."""
     return _decide(_lock_waiting(approval_id, approver_id), Approval.Status.REJECTED, approver_id, now, None)
 
 

@@ -289,3 +289,7 @@ LOGGING = {
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": env.str("LOG_LEVEL", default="INFO")},
 }
+
+# Above this one person may not issue alone: somebody else approves.
+ISSUE_LIMIT_GPU_HOURS = env.int("ISSUE_LIMIT_GPU_HOURS", default=10_000)
+ISSUE_LIMIT_CREDITS = env.int("ISSUE_LIMIT_CREDITS", default=1_000_000)

@@ -76,6 +76,8 @@ UNFOLD: dict[str, Any] = {
                     _page(_("Grant"), "redeem", "grant_tokens", permission=_governs),
                     _page(_("Grant by CSV"), "upload_file", "grants_grantupload_changelist", active=_uploads),
                     _page(_("Series"), "hourglass_empty", "ledger_asset_changelist"),
+                    _page(_("Capacity"), "storage", "ledger_capacity_changelist"),
+                    _page(_("Approvals"), "how_to_vote", "ledger_approval_changelist"),
                 ],
             },
             {
@@ -114,6 +116,7 @@ UNFOLD: dict[str, Any] = {
                     _page(_("Entries"), "receipt_long", "ledger_entry_changelist"),
                     _page(_("Accounts"), "account_balance", "ledger_account_changelist"),
                     _page(_("Holds"), "lock", "ledger_hold_changelist"),
+                    _page(_("Policies"), "policy", "ledger_policy_changelist"),
                     _page(_("Checkpoints"), "verified", "ledger_checkpoint_changelist"),
                 ],
             },

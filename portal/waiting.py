@@ -13,15 +13,17 @@ from django.utils.html import strip_tags
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from ledger.models import Account, Asset
+from ledger.models import Account, Approval, Asset
 from ledger.numbering import unsealed_count
 from market.models import Instrument
+from portal.grants.approving import approvals_of
 from portal.grants.models import GrantUpload
 from portal.grants.uploads import uploads_of
 from portal.institutes.models import Cohort
 from portal.people.access import (
     Person,
     departments_administered,
+    may_ask,
     may_watch_health,
     organisations_read,
     people_listed,
@@ -44,7 +46,15 @@ def start_page(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     accounts = Account.objects.filter(wallet__in=department_wallets, balance__gt=0).select_related("wallet", "asset")
     context |= {
         "title": _("Administration"),
-        "waiting": [*_drafts(user), *_parked(user), *_halted(), *_frozen(user), *_short(user), *_expiring(user, now)]
+        "waiting": [
+            *_approvals(user),
+            *_drafts(user),
+            *_parked(user),
+            *_halted(),
+            *_frozen(user),
+            *_short(user),
+            *_expiring(user, now),
+        ]
         + (_health() if may_watch_health(user) else []),
         "figures": _figures(user),
         "departments": accounts.order_by("wallet__name", "asset__code"),
@@ -101,6 +111,22 @@ def _halted() -> list[dict[str, Any]]:
             instrument.halted_reason,
         )
         for instrument in found
+    ]
+
+
+def _approvals(user: Person) -> list[dict[str, Any]]:
+    """What somebody else asked for and this person may decide."""
+    if not may_ask(user):
+        return []
+    found = approvals_of(user).filter(status=Approval.Status.WAITING).exclude(requester_id=user.pk)
+    return [
+        _item(
+            "how_to_vote",
+            reverse("admin:ledger_approval_change", args=[approval.id]),
+            _("Decide: %(kind)s") % {"kind": approval.get_kind_display()},
+            approval.reason,
+        )
+        for approval in found.order_by("id")[:10]
     ]
 
 

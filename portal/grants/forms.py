@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminFileFieldWidget, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from ledger.models import Asset, Wallet
+from portal.grants.approving import is_above_limit
 from portal.grants.parsing import LARGEST_FILE
 from portal.grants.uploads import units_of
 from portal.people.access import Person, departments_administered, wallets_governed
@@ -65,11 +66,27 @@ class IssueForm(AmountForm):
         widget=UnfoldAdminSelectWidget(),
         empty_label=None,
     )
-    field_order = ["wallet", "asset", "amount", "key"]
+    reason = forms.CharField(
+        label=_("Why"),
+        max_length=300,
+        required=False,
+        widget=UnfoldAdminTextInputWidget(),
+        help_text=_("Needed above what one person may issue alone: another person decides then."),
+    )
+    field_order = ["wallet", "asset", "amount", "reason", "key"]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["wallet"].queryset = department_wallets(self.user)  # type: ignore[attr-defined]
+
+    def takes_two(self) -> bool:
+        return is_above_limit(self.cleaned_data["asset"], self.units())
+
+    def clean(self) -> dict[str, Any]:
+        data = self.cleaned_data
+        if {"asset", "amount"} <= data.keys() and self.takes_two() and not data.get("reason"):
+            self.add_error("reason", _("So much takes a second person. Say why, for the one who decides."))
+        return data
 
 
 class GrantForm(AmountForm):

@@ -98,6 +98,12 @@ def wallets_governed(user: Person) -> QuerySet[Wallet]:
     )
 
 
+def wallets_of_concern(user: Person) -> QuerySet[Wallet]:
+    """The wallets about which the person may ask for what takes two: operators any, department admins their own."""
+    everything = may_write(user) and (is_operator(user) or is_superuser(user))
+    return Wallet.objects.all() if everything else wallets_governed(user)
+
+
 def wallets_listed(user: Person) -> QuerySet[Wallet]:
     """What the admin pages list."""
     return Wallet.objects.all() if reads_everything(user) else wallets_governed(user)
@@ -170,6 +176,11 @@ def reads_everything(user: Person) -> bool:
 def may_govern(user: Person) -> bool:
     """Issue, grant and freeze, each only where one's departments reach."""
     return may_write(user) and has_role(user, Role.DEPARTMENT_ADMIN)
+
+
+def may_ask(user: Person) -> bool:
+    """Ask for what takes two persons, and decide what somebody else asked for."""
+    return may_write(user) and (has_role(user, Role.DEPARTMENT_ADMIN, Role.OPERATOR) or is_superuser(user))
 
 
 def may_halt(user: Person) -> bool:

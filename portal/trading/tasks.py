@@ -1,13 +1,23 @@
 """What the worker does for the market."""
 
 from celery import shared_task
-from django.utils import timezone
 
+from ledger.clock import database_now
+from ledger.expiry import expire_balances, series_to_sweep
 from market.instruments import close_instrument, expired_instruments
 
 
 @shared_task
 def close_expired() -> int:
-    """End trading of every series that has expired; its orders are cancelled and what they held is available again."""
-    now = timezone.now()
-    return sum(close_instrument(instrument_id=instrument_id, now=now) for instrument_id in expired_instruments(now=now))
+    """End every series that has expired: its orders are cancelled, then what is left in wallets moves to expired.
+
+    Killed anywhere, the next round goes on. What running jobs hold stays until they end.
+    """
+    now = database_now()
+    for instrument_id in expired_instruments(now=now):
+        close_instrument(instrument_id=instrument_id, now=now)
+    moved = 0
+    for asset_id in series_to_sweep():
+        while count := expire_balances(asset_id=asset_id):
+            moved += count
+    return moved

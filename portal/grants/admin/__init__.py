@@ -1,5 +1,5 @@
-"""The engine in Django admin: the ledger, read-only; instruments; redemptions; and bulk grants."""
+"""The engine in Django admin: the ledger, read-only; what takes two persons; instruments; redemptions; bulk grants."""
 
-from portal.grants.admin import ledger, market, redemptions, uploads
+from portal.grants.admin import governance, ledger, market, redemptions, series, uploads, wallets
 
-__all__ = ["ledger", "market", "redemptions", "uploads"]
+__all__ = ["governance", "ledger", "market", "redemptions", "series", "uploads", "wallets"]

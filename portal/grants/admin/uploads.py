@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from uuid import UUID
 
+from django.conf import settings
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
@@ -16,9 +18,10 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
+from ledger.approvals import ask_approval
 from ledger.clock import database_now
 from ledger.errors import Refusal
-from ledger.models import Account, Wallet
+from ledger.models import Account, Approval, Wallet
 from ledger.transfers import grant, issue
 from portal.grants.errors import BadUpload, Problem
 from portal.grants.forms import AmountForm, GrantForm, IssueForm, UploadForm
@@ -66,28 +69,34 @@ class GrantUploadAdmin(ScopedAdmin):
         """Make new tokens, or credits, in a department's wallet."""
         form = IssueForm(posted(request), user=request.user, now=database_now())
 
-        def act(key: str) -> int:
+        def act(key: str) -> HttpResponse:
             wallet, asset = form.cleaned_data["wallet"], form.cleaned_data["asset"]
+            if form.takes_two():
+                return self.ask_to_issue(request, form, key)
             transfer = issue(
                 asset_id=asset.id, wallet_id=wallet.id, amount=form.units(), now=database_now(),
                 scope=f"admin-issue:{request.user.pk}", key=key,
             )  # fmt: skip
-            return transfer.id
+            return self.moved(request, transfer.id)
 
-        words = (gettext("Issue tokens"), gettext("Issue"), gettext("New tokens are made in a department's wallet."))
+        explain = gettext(
+            "New tokens are made in a department's wallet. Above %(hours)s GPU-hours or %(credits)s credits another"
+            " person must approve it."
+        ) % {"hours": settings.ISSUE_LIMIT_GPU_HOURS, "credits": settings.ISSUE_LIMIT_CREDITS}
+        words = (gettext("Issue tokens"), gettext("Issue"), explain)
         return self.two_steps(request, form, act, words, gives=False)
 
     def grant_view(self, request: HttpRequest) -> HttpResponse:
         """Give what a department holds to a person, an institute or a cohort of it."""
         form = GrantForm(posted(request), user=request.user, now=database_now())
 
-        def act(key: str) -> int:
+        def act(key: str) -> HttpResponse:
             data = form.cleaned_data
             transfer = grant(
                 asset_id=data["asset"].id, from_wallet_id=data["wallet"].id, to_wallet_id=data["to_wallet"].id,
                 amount=form.units(), now=database_now(), scope=f"admin-grant:{request.user.pk}", key=key,
             )  # fmt: skip
-            return transfer.id
+            return self.moved(request, transfer.id)
 
         words = (
             gettext("Grant tokens"),
@@ -100,7 +109,7 @@ class GrantUploadAdmin(ScopedAdmin):
         self,
         request: HttpRequest,
         form: AmountForm,
-        act: Callable[[str], int],
+        act: Callable[[str], HttpResponse],
         words: tuple[str, str, str],
         *,
         gives: bool,
@@ -113,12 +122,9 @@ class GrantUploadAdmin(ScopedAdmin):
         if request.method == "POST" and form.is_valid():
             if "confirm" in request.POST:
                 try:
-                    entry = act(str(form.cleaned_data["key"]))
+                    return act(str(form.cleaned_data["key"]))
                 except Refusal as refusal:
                     form.add_error(refusal.field if refusal.field in form.fields else None, refusal.message)
-                else:
-                    messages.success(request, gettext("Done: entry %(id)d of the ledger.") % {"id": entry})
-                    return redirect("admin:ledger_entry_change", entry)
             else:
                 rows = self.before_and_after(form, gives=gives)
         return self.page(
@@ -131,6 +137,23 @@ class GrantUploadAdmin(ScopedAdmin):
             rows=rows,
             button=button,
         )
+
+    def moved(self, request: HttpRequest, entry_id: int) -> HttpResponse:
+        messages.success(request, gettext("Done: entry %(id)d of the ledger.") % {"id": entry_id})
+        return redirect("admin:ledger_entry_change", entry_id)
+
+    def ask_to_issue(self, request: HttpRequest, form: IssueForm, key: str) -> HttpResponse:
+        assert isinstance(request.user, User)
+        wallet = form.cleaned_data["wallet"]
+        content = {
+            "asset": form.cleaned_data["asset"].id, "wallet": wallet.id, "of": wallet.id, "amount": form.units(),
+        }  # fmt: skip
+        asked = ask_approval(
+            kind=Approval.Kind.ISSUE, content=content, reason=form.cleaned_data["reason"],
+            requester_id=request.user.id, now=database_now(), public_id=UUID(key),
+        )  # fmt: skip
+        messages.success(request, gettext("Asked for. Nothing happens until another person approves it."))
+        return redirect("admin:ledger_approval_change", asked.id)
 
     def before_and_after(self, form: AmountForm, *, gives: bool) -> list[tuple[str, Any]]:
         data, amount = form.cleaned_data, form.units()
