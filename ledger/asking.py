@@ -119,6 +119,8 @@ def _post(url: str, body: bytes) -> tuple[int, str, str]:
         data = answer.read(MAX_ANSWER + 1)
         if len(data) > MAX_ANSWER:
             raise Unanswered(Problem.LYING, "its answer is too long")
+        if answer.length:
+            raise http.client.IncompleteRead(data, answer.length)
         return answer.status, answer.headers.get_content_type(), data.decode()
     except UnicodeDecodeError as error:
         raise Unanswered(Problem.LYING, "its answer is not text") from error

@@ -102,7 +102,7 @@ def _waiting(state: LogState, limit: int) -> tuple[list[_Waiting], str]:
     return [_Waiting(row[0], bytes(row[1]), row[2], row[3]) for row in rows if row[0] is not None], rows[0][4]
 
 
-def _bounds(state: LogState) -> dict[str, object]:
+def _bounds(state: LogState) -> dict[str, int | bool | str]:
     _, xmax, running = (state.snapshot or "0:0:").split(":")
     return {"to": state.sealed_to_id, "every": not state.snapshot, "xmax": xmax, "running": f"{{{running}}}"}
 

@@ -27,7 +27,7 @@ class Witness:
     def __init__(self, cosigners: Sequence[Cosigner], logs: Mapping[str, Sequence[Verifier]], state: State) -> None:
         self.cosigners = tuple(cosigners)
         # Which keys it trusts for which origin; replaced whole when the configuration is read again.
-        self.logs = dict(logs)
+        self.logs: Mapping[str, Sequence[Verifier]] = logs
         self._state = state
 
     def add_checkpoint(self, body: bytes, *, at: int) -> Reply:

@@ -86,7 +86,7 @@ class _Handler(BaseHTTPRequestHandler):
                 return None
             self.connection.settimeout(left)
             try:
-                part = self.rfile.read1(missing)  # type: ignore[attr-defined]
+                part = self.rfile.read1(missing)
             except OSError:
                 return None
             if not part:
