@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from ledger.entries import MalformedEntry, ParsedEntry, leaf_hash, parse
 from ledger.replaying.attested import attest, define, rotate_key, set_policy
 from ledger.replaying.books import Books, BrokenRule
+from ledger.replaying.corrections import Bodies, check_correction
 from ledger.replaying.holds import hold
 from ledger.replaying.transfers import move
 
@@ -13,11 +14,14 @@ from ledger.replaying.transfers import move
 class Replay:
     """The books as the log so far leaves them; `apply` answers what is wrong with the next entry.
 
-    After a fault the books are worth nothing: whoever finds one stops there.
+    After a fault the books are worth nothing: whoever finds one stops there. `bodies` reads an earlier entry again,
+    which only corrections need; without it every entry is kept.
     """
 
+    bodies: Bodies | None = None
     entries: int = 0
     books: Books = field(default_factory=Books)
+    _kept: list[bytes] = field(default_factory=list)
 
     def apply(self, body: bytes, leaf: bytes | None = None) -> str | None:
         """Take one entry in; a sentence when it breaks a rule, None when it keeps them all."""
@@ -27,6 +31,8 @@ class Replay:
             entry = parse(body)
             if entry.kind == "TRANSFER":
                 move(self.books, entry)
+                if entry.transfer_kind == "CORRECT":
+                    check_correction(self.books, entry, self.bodies or self._kept.__getitem__)
             elif entry.kind == "HOLD":
                 hold(self.books, entry)
             else:
@@ -36,6 +42,8 @@ class Replay:
         except BrokenRule as error:
             return str(error)
         self.books.leaves += leaf or leaf_hash(body)
+        if self.bodies is None:
+            self._kept.append(body)
         return None
 
     @property

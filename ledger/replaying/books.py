@@ -84,6 +84,8 @@ class Books:
     capacities: dict[str, Capacity] = field(default_factory=dict)
     # Every leaf's hash so far, 32 bytes each: corrections name one.
     leaves: bytearray = field(default_factory=bytearray)
+    # Of each corrected entry, what no correction has taken back yet, by wallet and asset.
+    left_to_correct: dict[int, dict[tuple[bytes, bytes], int]] = field(default_factory=dict)
     # The log's signing keys: (index of the entry that names it, the verifier key).
     keys: list[tuple[int, str]] = field(default_factory=list)
     key_version: int = 0

@@ -149,7 +149,7 @@ def _of_value() -> list[Case]:
 
 
 def _of_sides() -> list[Case]:
-    corrects = f"corrects:{'ab' * 32}"
+    corrects, sent = f"corrects:{'ab' * 32}", moved("SEND", (ADA, -5), (BOB, 5))
     return [
         ("minted by a grant", [*BEGUN, moved("GRANT", (ISSUER, -5), (BOB, 5))], "without being an issue"),
         ("minted by a correction", [*BEGUN, moved("CORRECT", (ISSUER, -5), (BOB, 5), reference=(
@@ -163,9 +163,17 @@ def _of_sides() -> list[Case]:
         ("granted to the expired", [*BEGUN, moved("GRANT", (ADA, -5), (EXPIRED, 5))], "into the expired wallet"),
         ("sent back to the issuer", [*BEGUN, moved("SEND", (ADA, -5), (ISSUER, 5))], "into the issuer wallet"),
         ("of no kind", [*BEGUN, moved("GIFT", (ADA, -5), (BOB, 5))], "unknown kind"),
-        ("corrects nothing", [*BEGUN, moved("CORRECT", (ADA, -5), (BOB, 5))], "by what right"),
+        ("corrects nothing", [*BEGUN, moved("CORRECT", (ADA, -5), (BOB, 5))], "does not say of what"),
         ("corrects what never was", [*BEGUN, moved("CORRECT", (ADA, -5), (BOB, 5), reference=corrects)],
             "not in the log"),
+        ("corrects a policy", [*BEGUN, moved("CORRECT", (ADA, -5), (BOB, 5), reference=(
+            f"corrects:{leaf_hash(SYSTEM[1]).hex()}"))], "no transfer that can be corrected"),
+        ("corrects for another", [*BEGUN, sent, moved("CORRECT", (ADA, -5), (CY, 5), reference=(
+            f"corrects:{leaf_hash(sent).hex()}"))], "more than entry 6 moved"),
+        ("corrects too much", [*BEGUN, sent, moved("SEND", (ADA, -9), (BOB, 9)), moved("CORRECT", (BOB, -6), (ADA, 6),
+            reference=f"corrects:{leaf_hash(sent).hex()}")], "more than entry 6 moved"),
+        ("corrects twice", [*BEGUN, sent, moved("SEND", (ADA, -9), (BOB, 9)), *[moved("CORRECT", (BOB, -3), (ADA, 3),
+            reference=f"corrects:{leaf_hash(sent).hex()}")] * 2], "more than entry 6 moved"),
         ("forced by nobody", [*BEGUN, moved("FORCE", (ADA, -5), (BOB, 5))], "by what right"),
         ("recovered by nobody", [*BEGUN, moved("RECOVER", (ADA, -5), (BOB, 5), reference="ada:1")], "by what right"),
     ]  # fmt: skip
