@@ -48,6 +48,36 @@ class HoldAlreadyResolved(Refusal):
     code = "hold_already_resolved"
 
 
+class HoldAlreadyCaptured(HoldAlreadyResolved):
+    code = "hold_already_captured"
+
+
+class HoldAlreadyReleased(HoldAlreadyResolved):
+    code = "hold_already_released"
+
+
+class HoldExpired(HoldAlreadyResolved):
+    """Its time is over, whether or not anybody has given it back yet."""
+
+    code = "hold_expired"
+
+
+class HoldUnknown(Refusal):
+    code = "hold_unknown"
+
+
+class Unknown(Refusal):
+    """There is no such wallet or asset; `field` says which."""
+
+    code = "unknown"
+
+
+class ChainFailed(Refusal):
+    """Nothing is wrong with this request, but another of the same chain was refused."""
+
+    code = "chain_failed"
+
+
 class HoldExceeded(Refusal):
     """A capture asks for more than was held."""
 

@@ -3,17 +3,19 @@
 An order's row is its own hold; everything else that holds has a row here. `account.held` counts both.
 """
 
+# ruff: noqa: ARG001 - callers still pass `now`
+
 from collections.abc import Sequence
 from datetime import datetime
 
-from django.db import connection, transaction
-from django.utils.translation import gettext as _
+from django.db import connection
+from django.db.models import DateTimeField, Func
 
-from ledger.clock import database_now
-from ledger.errors import BadAmount, HoldAlreadyResolved, HoldExceeded, NotEnough
-from ledger.models import Hold, Transfer
-from ledger.policies import refusal_for
-from ledger.transfers import MAX_AMOUNT, Move, lock_accounts, post_transfer
+from ledger.door import post_batch, post_step
+from ledger.models import Account, Hold, Transfer
+from ledger.requests import Answer, NewCapture, NewHold, NewRelease
+from ledger.sentences import refusal_of
+from ledger.transfers import transfer_of
 
 # Reads of (account id, amount held) by rows that are their own holds; the market adds its orders.
 HELD_BY_OTHERS: list[str] = []
@@ -26,84 +28,83 @@ def register_held(query: str) -> None:
 
 
 def place_hold(
-    *, account_id: int, amount: int, reference: str, now: datetime, expires_at: datetime | None = None
+    *,
+    account_id: int,
+    amount: int,
+    reference: str,
+    expires_at: datetime | None = None,
+    now: datetime | None = None,
 ) -> Hold:
-    """Set an amount aside. Raises NotEnough, or the Refusal of a policy that forbids giving it at all."""
-    if isinstance(amount, bool) or not isinstance(amount, int) or not 0 < amount <= MAX_AMOUNT:
-        raise BadAmount(_("The amount to hold must be a whole number of units above zero."), field="amount")
-    account = lock_accounts([account_id])[account_id]
-    # A hold is the holder's own act, whatever it is captured for later.
-    refusal = refusal_for(kind="HOLD", asset=account.asset, wallet=account.wallet, gives=True, now=now)
-    if refusal is not None:
-        raise refusal
-    if account.available < amount:
-        raise NotEnough(_("The wallet has less available than this would hold."), field="amount")
-    hold = Hold.objects.create(
-        account_id=account_id, amount=amount, reference=reference, placed_at=now, expires_at=expires_at
-    )
-    change_held([account_id], [amount])
-    return hold
+    """Set an amount aside, inside another action. Raises NotEnough, or the Refusal of a policy that forbids it."""
+    wallet_id, asset_id = Account.objects.values_list("wallet_id", "asset_id").get(id=account_id)
+    row = NewHold(asset_id=asset_id, wallet_id=wallet_id, amount=amount, reference=reference, expires_at=expires_at)
+    return hold_of(post_step([row])[0])
 
 
 def capture_hold(
-    *, hold_id: int, amount: int, to_account_id: int, kind: str, reference: str, now: datetime
+    *,
+    hold_id: int,
+    amount: int,
+    to_account_id: int,
+    kind: str,
+    reference: str,
+    now: datetime | None = None,
 ) -> Transfer | None:
     """Take `amount` of the hold to another account and give the rest back; nothing captured is a release.
 
-    Raises HoldExceeded above the hold's amount and HoldAlreadyResolved the second time.
+    Raises HoldExceeded above the hold's amount and a HoldAlreadyResolved the second time.
     """
-    if isinstance(amount, bool) or not isinstance(amount, int) or amount < 0:
-        raise BadAmount(_("The amount to capture must be a whole number of units."), field="amount")
-    hold = _lock_open(hold_id)
-    if amount > hold.amount:
-        raise HoldExceeded(_("More is asked for than was held."), field="amount")
-    _resolve(hold, Hold.Status.CAPTURED if amount else Hold.Status.RELEASED, captured=amount, now=now)
-    # Falls of `held` go before postings: balance >= held is checked row by row.
-    lock_accounts([hold.account_id, to_account_id])
-    change_held([hold.account_id], [-hold.amount])
-    if not amount:
+    row = NewCapture(hold=hold_id, amount=amount, to_account_id=to_account_id, kind=kind, reference=reference)
+    answer = post_step([row])[0]
+    if answer.is_done and not amount:
         return None
-    moves = [Move(hold.account_id, -amount), Move(to_account_id, amount)]
-    return post_transfer(kind=kind, moves=moves, now=now, reference=reference)
+    return transfer_of(answer)
 
 
-def release_hold(*, hold_id: int, now: datetime) -> None:
+def release_hold(*, hold_id: int, now: datetime | None = None) -> None:
     """Give all of it back."""
-    hold = _lock_open(hold_id)
-    _release(hold, Hold.Status.RELEASED, now)
+    refusal = refusal_of(post_step([NewRelease(hold=hold_id)])[0])
+    if refusal is not None:
+        raise refusal
 
 
-@transaction.atomic(durable=True)
 def expire_holds(*, limit: int = 500) -> int:
     """Release holds whose time is over by the database's clock; answers how many."""
-    now = database_now()
-    due = Hold.objects.select_for_update(skip_locked=True).filter(status=Hold.Status.OPEN, expires_at__lte=now)
-    holds = list(due.order_by("account_id", "id")[:limit])
-    for hold in holds:
-        _release(hold, Hold.Status.EXPIRED, now)
-    return len(holds)
+    due = Hold.objects.filter(
+        status=Hold.Status.OPEN, expires_at__lte=Func(function="ledger_clock", output_field=DateTimeField())
+    )
+    ids = list(due.order_by("expires_at", "id").values_list("id", flat=True)[:limit])
+    # One that is resolved in between is refused, and spoils nothing.
+    answers = post_batch([NewRelease(hold=id_, expires=True) for id_ in ids]) if ids else []
+    return sum(answer.is_done for answer in answers)
+
+
+def hold_of(answer: Answer) -> Hold:
+    """The hold that was placed, now or when the key was first used; raises the refusal otherwise."""
+    refusal = refusal_of(answer)
+    if refusal is not None:
+        raise refusal
+    made = answer.hold
+    if made is None:
+        return Hold.objects.get(id=answer.known_hold_id)
+    assert made.placed is not None
+    hold = Hold(
+        id=made.id,
+        public_id=made.name,
+        account_id=made.account_id,
+        to_account_id=made.to_account_id,
+        amount=made.amount,
+        reference=made.reference,
+        status=made.status,
+        expires_at=made.expires_at,
+        placed_at=made.placed.recorded_at,
+        placed_entry=made.placed.id,
+    )
+    hold._state.adding, hold._state.db = False, "default"
+    return hold
 
 
 def change_held(account_ids: Sequence[int], deltas: Sequence[int]) -> None:
     """Add to what accounts hold; the caller has locked them and keeps the row that says why."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT ledger_change_held(%s::bigint[], %s::bigint[])", [list(account_ids), list(deltas)])
-
-
-def _lock_open(hold_id: int) -> Hold:
-    hold = Hold.objects.select_for_update().get(id=hold_id)
-    if hold.status != Hold.Status.OPEN:
-        raise HoldAlreadyResolved(_("This hold is already %(status)s.") % {"status": hold.get_status_display()})
-    return hold
-
-
-def _release(hold: Hold, status: str, now: datetime) -> None:
-    _resolve(hold, status, captured=0, now=now)
-    lock_accounts([hold.account_id])
-    change_held([hold.account_id], [-hold.amount])
-
-
-def _resolve(hold: Hold, status: str, *, captured: int, now: datetime) -> None:
-    # By database time never before it was placed, whatever the caller's clock says.
-    hold.status, hold.captured_amount, hold.resolved_at = status, captured, max(now, hold.placed_at)
-    hold.save(update_fields=["status", "captured_amount", "resolved_at"])

@@ -1,5 +1,10 @@
-"""The same request twice has one effect and one answer. Keys are the caller's and last as long as the ledger."""
+"""The same request twice has one effect and one answer. Keys are the caller's and last as long as the ledger.
 
+A key belongs to a scope, which names whose keys these are, so that different callers never meet. The door keeps keys
+by itself (ledger.door); `once` is for steps that do more than the door does.
+"""
+
+import json
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
@@ -7,6 +12,7 @@ from django.db import connection
 from django.utils.translation import gettext as _
 
 from ledger.clock import assert_in_transaction
+from ledger.contents import is_key
 from ledger.errors import BadAmount, IdempotencyConflict
 from ledger.models import IdempotencyKey, Transfer
 
@@ -19,22 +25,24 @@ def once(*, scope: str, key: str, content: Content, now: datetime, make: Callabl
     Raises IdempotencyConflict, naming the first field that differs, when the key was used with other content.
     """
     assert_in_transaction()
-    if not key or len(key) > 120 or not key.isprintable():
+    if not is_key(scope, key):
         raise BadAmount(_("An idempotency key is 1 to 120 printable characters."), field="key")
     _queue_for(scope, key)
     known = IdempotencyKey.objects.filter(scope=scope, key=key).first()
     if known is not None:
-        assert known.entry_id is not None
         compare(known.content, content)
         return Transfer.objects.get(id=known.entry_id)
     made = make()
-    IdempotencyKey.objects.create(scope=scope, key=key, content=dict(content), entry_id=made.id, created_at=now)
+    IdempotencyKey.objects.create(
+        scope=scope, key=key, content=json.dumps(dict(content)), entry_id=made.id, created_at=now
+    )
     return made
 
 
-def compare(known: Content, content: Content) -> None:
+def compare(known: str, content: Content) -> None:
+    theirs = json.loads(known)
     for field, value in content.items():
-        if known.get(field) != value:
+        if not isinstance(theirs, dict) or theirs.get(field) != value:
             raise IdempotencyConflict(
                 _("This key was used before with another %(field)s.") % {"field": field}, field=field
             )

@@ -133,6 +133,11 @@ def rules_of_asset(asset: Asset) -> AssetRules:
     )
 
 
+def policy_refusal(code: str, asset: Asset) -> Refusal:
+    """A rule's code in words."""
+    return _SENTENCES[code](asset)
+
+
 def _ids(wallets: list[str] | None) -> frozenset[bytes] | None:
     return None if wallets is None else frozenset(UUID(wallet).bytes for wallet in wallets)
 

@@ -1,30 +1,28 @@
-"""The ledger's one door: every movement of value is a transfer posted here, or in bulk by clearing's same rules."""
+"""Moving value: the actions and steps that others call. Each is one row at the ledger's door (ledger.door)."""
+
+# ruff: noqa: ARG001 - callers still pass `now`
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
-from django.db import transaction
-from django.utils.translation import gettext as _
-
+from ledger.book import MAX_AMOUNT
 from ledger.clock import assert_in_transaction
-from ledger.entries import transfer_body
-from ledger.errors import BadAmount, NotEnough
-from ledger.idempotency import Content, once
-from ledger.log import write_entry
-from ledger.models import Account, Asset, Entry, Posting, Transfer, Wallet
-from ledger.policies import refusal_for
-from ledger.wallets import account_of, system_wallet
+from ledger.door import post_single, post_step
+from ledger.models import Account, Asset, Entry, Transfer, Wallet
+from ledger.requests import ISSUER, Answer, Move, NewPostings, NewTransfer, Request
+from ledger.sentences import refusal_of
 
-MAX_AMOUNT = 2**62
-
-
-@dataclass(frozen=True)
-class Move:
-    """What a transfer does to one account: positive adds, negative takes away."""
-
-    account_id: int
-    amount: int
+__all__ = [
+    "MAX_AMOUNT",
+    "Move",
+    "grant",
+    "grant_step",
+    "issue",
+    "lock_accounts",
+    "move_between",
+    "post_transfer",
+    "send",
+]
 
 
 def lock_accounts(account_ids: Sequence[int]) -> dict[int, Account]:
@@ -42,58 +40,66 @@ def lock_accounts(account_ids: Sequence[int]) -> dict[int, Account]:
     return accounts
 
 
-def post_transfer(*, kind: str, moves: Sequence[Move], now: datetime, reference: str = "") -> Transfer:
+def post_transfer(
+    *,
+    kind: str,
+    moves: Sequence[Move],
+    now: datetime | None = None,
+    reference: str = "",
+) -> Transfer:
     """Move value between accounts, in one entry. Sums must be zero in every asset: Postgres checks.
 
-    Raises a policy's Refusal, or NotEnough where an account's available amount does not cover what it gives.
+    Raises a policy's Refusal, or NotEnough where an account's available amount does not cover what it gives. The
+    entry's instant is the database's, once everything is locked.
     """
-    accounts = lock_accounts([move.account_id for move in moves])
-    for move in moves:
-        account = accounts[move.account_id]
-        refusal = refusal_for(kind=kind, asset=account.asset, wallet=account.wallet, gives=move.amount < 0, now=now)
-        if refusal is not None:
-            raise refusal
-        if move.amount < 0 and not account.may_go_negative and account.available + move.amount < 0:
-            raise NotEnough(_("The wallet has less available than this would take."), field="amount")
-    sides = [_side(accounts[move.account_id], move.amount) for move in moves]
-    body = transfer_body(kind=kind, reference=reference, recorded_at=now, postings=sides)
-    entry = write_entry(kind=Entry.Kind.TRANSFER, transfer_kind=kind, body=body, now=now, reference=reference)
-    Posting.objects.bulk_create(
-        Posting(transfer_id=entry.id, account_id=move.account_id, amount=move.amount) for move in moves
-    )
-    return Transfer.objects.get(id=entry.id)
+    return step(NewPostings(kind=kind, moves=moves, reference=reference))
 
 
 def move_between(
-    *, kind: str, asset_id: int, from_wallet_id: int, to_wallet_id: int, amount: int, now: datetime, reference: str = ""
+    *,
+    kind: str,
+    asset_id: int,
+    from_wallet_id: int,
+    to_wallet_id: int,
+    amount: int,
+    now: datetime | None = None,
+    reference: str = "",
 ) -> Transfer:
     """One asset from one wallet to another."""
-    if isinstance(amount, bool) or not isinstance(amount, int) or not 0 < amount <= MAX_AMOUNT:
-        raise BadAmount(_("The amount must be a whole number of units above zero."), field="amount")
-    if from_wallet_id == to_wallet_id:
-        raise BadAmount(_("A transfer needs two different wallets."), field="to_wallet")
-    giver = account_of(wallet_id=from_wallet_id, asset_id=asset_id)
-    receiver = account_of(wallet_id=to_wallet_id, asset_id=asset_id)
-    moves = [Move(giver.id, -amount), Move(receiver.id, amount)]
-    return post_transfer(kind=kind, moves=moves, now=now, reference=reference)
+    return step(
+        NewTransfer(
+            kind=kind,
+            asset_id=asset_id,
+            from_wallet_id=from_wallet_id,
+            to_wallet_id=to_wallet_id,
+            amount=amount,
+            reference=reference,
+        )
+    )
 
 
-@transaction.atomic(durable=True)
 def issue(
-    *, asset_id: int, wallet_id: int, amount: int, now: datetime, scope: str, key: str, reference: str = ""
+    *,
+    asset_id: int,
+    wallet_id: int,
+    amount: int,
+    scope: str,
+    key: str,
+    reference: str = "",
+    now: datetime | None = None,
 ) -> Transfer:
     """Make new tokens (or credits) in a wallet. The same key and content answer the same transfer."""
-    issuer = system_wallet(Wallet.Role.ISSUER, now=now)
-    return _once(
-        Entry.TransferKind.ISSUE,
-        asset_id,
-        issuer.id,
-        wallet_id,
-        amount,
-        now=now,
-        scope=scope,
-        key=key,
-        reference=reference,
+    return single(
+        NewTransfer(
+            kind=Entry.TransferKind.ISSUE,
+            asset_id=asset_id,
+            from_wallet_id=ISSUER,
+            to_wallet_id=wallet_id,
+            amount=amount,
+            scope=scope,
+            key=key,
+            reference=reference,
+        )
     )
 
 
@@ -103,50 +109,95 @@ def grant_step(
     from_wallet_id: int,
     to_wallet_id: int,
     amount: int,
-    now: datetime,
     scope: str,
     key: str,
     reference: str = "",
+    now: datetime | None = None,
 ) -> Transfer:
     """Give tokens from an organisation's wallet to another, inside another action such as an enrolment."""
-    return _once(
-        Entry.TransferKind.GRANT, asset_id, from_wallet_id, to_wallet_id, amount,
-        now=now, scope=scope, key=key, reference=reference,
-    )  # fmt: skip
+    return step(_grant(asset_id, from_wallet_id, to_wallet_id, amount, scope, key, reference))
 
 
-# The same as an action of its own.
-grant = transaction.atomic(durable=True)(grant_step)
+def grant(
+    *,
+    asset_id: int,
+    from_wallet_id: int,
+    to_wallet_id: int,
+    amount: int,
+    scope: str,
+    key: str,
+    reference: str = "",
+    now: datetime | None = None,
+) -> Transfer:
+    """The same as an action of its own."""
+    return single(_grant(asset_id, from_wallet_id, to_wallet_id, amount, scope, key, reference))
 
 
-@transaction.atomic(durable=True)
 def send(
-    *, asset_id: int, from_wallet_id: int, to_wallet_id: int, amount: int, now: datetime, scope: str, key: str
+    *,
+    asset_id: int,
+    from_wallet_id: int,
+    to_wallet_id: int,
+    amount: int,
+    scope: str,
+    key: str,
+    now: datetime | None = None,
 ) -> Transfer:
     """Give what one holds to another holder."""
-    return _once(Entry.TransferKind.SEND, asset_id, from_wallet_id, to_wallet_id, amount, now=now, scope=scope, key=key)
+    return single(
+        NewTransfer(
+            kind=Entry.TransferKind.SEND,
+            asset_id=asset_id,
+            from_wallet_id=from_wallet_id,
+            to_wallet_id=to_wallet_id,
+            amount=amount,
+            scope=scope,
+            key=key,
+        )
+    )
 
 
-def _once(
-    kind: str, asset_id: int, from_wallet_id: int, to_wallet_id: int, amount: int,
-    *, now: datetime, scope: str, key: str, reference: str = "",
-) -> Transfer:  # fmt: skip
-    content: Content = {
-        "kind": str(kind),
-        "asset": asset_id,
-        "from": from_wallet_id,
-        "to": to_wallet_id,
-        "amount": amount,
-    }
-
-    def make() -> Transfer:
-        return move_between(
-            kind=kind, asset_id=asset_id, from_wallet_id=from_wallet_id, to_wallet_id=to_wallet_id, amount=amount,
-            now=now, reference=reference,
-        )  # fmt: skip
-
-    return once(scope=scope, key=key, content=content, now=now, make=make)
+def single(row: Request) -> Transfer:
+    """A row as an action of its own; raises its refusal."""
+    return transfer_of(post_single(row))
 
 
-def _side(account: Account, amount: int) -> tuple[bytes, bytes, int]:
-    return account.wallet.public_id.bytes, bytes(account.asset.definition_hash), amount
+def step(row: Request) -> Transfer:
+    """A row inside another action; raises its refusal."""
+    return transfer_of(post_step([row])[0])
+
+
+def transfer_of(answer: Answer) -> Transfer:
+    """The transfer that was made, now or when the key was first used."""
+    refusal = refusal_of(answer)
+    if refusal is not None:
+        raise refusal
+    made = answer.entry
+    if made is None:
+        return Transfer.objects.get(id=answer.known_entry_id)
+    transfer = Transfer(
+        id=made.id,
+        kind=made.kind,
+        transfer_kind=made.transfer_kind,
+        reference=made.reference,
+        body=made.body,
+        leaf_hash=made.leaf,
+        recorded_at=made.recorded_at,
+    )
+    transfer._state.adding, transfer._state.db = False, "default"
+    return transfer
+
+
+def _grant(
+    asset_id: int, from_wallet_id: int, to_wallet_id: int, amount: int, scope: str, key: str, reference: str
+) -> NewTransfer:
+    return NewTransfer(
+        kind=Entry.TransferKind.GRANT,
+        asset_id=asset_id,
+        from_wallet_id=from_wallet_id,
+        to_wallet_id=to_wallet_id,
+        amount=amount,
+        scope=scope,
+        key=key,
+        reference=reference,
+    )

@@ -33,6 +33,9 @@ class Hold(models.Model):
     placed_at = models.DateTimeField()
     expires_at = models.DateTimeField(null=True)
     resolved_at = models.DateTimeField(null=True)
+    # Its entries in the log, by id: who reads an account's history finds them here.
+    placed_entry = models.BigIntegerField(null=True)
+    resolved_entry = models.BigIntegerField(null=True)
 
     class Meta:
         constraints = [
@@ -59,14 +62,16 @@ class Hold(models.Model):
 class IdempotencyKey(models.Model):
     """A caller's key for one request: the same key and content answer the same for as long as the ledger lasts."""
 
+    pk = models.CompositePrimaryKey("scope", "key")
+    # Whose keys these are: different callers never meet.
     scope = models.CharField(max_length=80)
     key = models.CharField(max_length=120)
-    content = models.JSONField()
-    entry = models.ForeignKey(Entry, on_delete=models.PROTECT, null=True)
+    # The request's fields in a stated order (ledger.idempotency).
+    content = models.TextField()
+    # What it made. No constraint: it is written in the same statement as the entry, which is never deleted.
+    entry = models.ForeignKey(Entry, on_delete=models.PROTECT, db_constraint=False, db_index=False, related_name="+")
+    hold_id = models.BigIntegerField(null=True)
     created_at = models.DateTimeField()
-
-    class Meta:
-        constraints = [models.UniqueConstraint(name="idempotency_key_once", fields=["scope", "key"])]
 
     def __str__(self) -> str:
         return self.key

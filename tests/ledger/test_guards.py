@@ -29,7 +29,7 @@ def test_the_application_is_not_the_owner():
 @pytest.mark.parametrize("statement", ["UPDATE {} SET {} = {}", "DELETE FROM {}", "TRUNCATE {} CASCADE"])
 def test_history_is_refused_to_raw_sql(table, statement):
     given(some_wallet(), some_series(), 100)
-    column = {"checkpoint": "size", "leaf": "index"}.get(table, "id")
+    column = {"checkpoint": "size", "leaf": "index", "idempotencykey": "key"}.get(table, "id")
 
     said = refused(statement.format(f"ledger_{table}", column, column))
 
@@ -39,7 +39,9 @@ def test_history_is_refused_to_raw_sql(table, statement):
 @pytest.mark.parametrize("model", [Entry, Posting, Leaf, Checkpoint, IdempotencyKey])
 def test_history_is_refused_to_the_orm(model):
     given(some_wallet(), some_series(), 100)
-    field = model._meta.get_field({"Checkpoint": "note", "Leaf": "entry"}.get(model.__name__, "id")).attname
+    field = model._meta.get_field(
+        {"Checkpoint": "note", "Leaf": "entry", "IdempotencyKey": "content"}.get(model.__name__, "id")
+    ).attname
 
     with pytest.raises(DatabaseError), transaction.atomic():
         model.objects.update(**{field: 7})

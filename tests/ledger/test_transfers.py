@@ -23,6 +23,7 @@ from ledger.models import Account, Entry, Hold, Transfer, Wallet
 from ledger.policies import refusal_for
 from ledger.transfers import grant, issue, send
 from ledger.wallets import account_of, freeze_wallet, system_wallet, unfreeze_wallet
+from tests.clock import clock_ahead
 from tests.ledger.builders import given, some_series, some_wallet, the_credits
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -220,10 +221,10 @@ def test_an_expired_series_moves_no_more_but_settles():
     ada, bob = given(some_wallet(), series, 100), given(some_wallet("Bob"), series, 5)
     later = timezone.now() + timedelta(days=2)
 
-    with pytest.raises(SeriesExpired):
+    with clock_ahead(timedelta(days=2)), pytest.raises(SeriesExpired):
         grant(
             asset_id=series.id, from_wallet_id=ada.wallet_id, to_wallet_id=bob.wallet_id, amount=1,
-            now=later, scope="test", key="late",
+            scope="test", key="late",
         )  # fmt: skip
 
     assert refusal_for(kind="REDEEM", asset=series, wallet=ada.wallet, gives=True, now=later) is None
@@ -240,11 +241,8 @@ def test_a_refused_issue_leaves_nothing_behind():
     wallet = some_wallet()
     before = Entry.objects.count()
 
-    with pytest.raises(SeriesExpired):
-        issue(
-            asset_id=series.id, wallet_id=wallet.id, amount=5, now=timezone.now() + timedelta(days=2),
-            scope="test", key="late",
-        )  # fmt: skip
+    with clock_ahead(timedelta(days=2)), pytest.raises(SeriesExpired):
+        issue(asset_id=series.id, wallet_id=wallet.id, amount=5, scope="test", key="late")
 
     assert Entry.objects.count() == before
     assert not Account.objects.filter(wallet=wallet).exists()

@@ -1,0 +1,213 @@
+"""Leaving the door: what a batch decided is written in one call, or by COPY where it is much."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import psycopg
+
+from ledger.contents import content_text
+from ledger.deciding import Batch
+from ledger.loading import integers
+from ledger.requests import HoldState, PlannedEntry
+
+# From about this many entries on COPY is faster than arrays.
+COPY_FROM = 50
+
+_ARRAYS = [
+    *["bigint", "bigint"],  # changes of held before the postings
+    *["text", "text", "text", "bytea", "bytea"],  # entries
+    *["bigint", "bigint", "bigint"],  # postings
+    *["uuid", "bigint", "bigint", "bigint", "text", "timestamptz", "text", "bigint", "bigint", "bigint"],  # new holds
+    *["bigint", "text", "bigint", "bigint"],  # holds that were there, resolved
+    *["text", "text", "text", "bigint", "bigint"],  # keys
+    *["bigint", "bigint"],  # changes of held after the postings
+]
+_WRITE = f"SELECT * FROM ledger_write(%s::timestamptz, {', '.join(f'%s::{type_}[]' for type_ in _ARRAYS)})"  # noqa: S608
+
+
+def write(cursor: psycopg.Cursor[Any], batch: Batch) -> None:
+    """Write it, and tell entries and holds their ids."""
+    before, after = _changes_of_held(batch)
+    if len(batch.entries) >= COPY_FROM:
+        _copy_all(cursor, batch, before, after)
+        return
+    entries = batch.entries
+    place = {id(entry): number for number, entry in enumerate(entries, 1)}
+    postings = [(number, *posting) for number, entry in enumerate(entries, 1) for posting in entry.postings]
+    cursor.execute(
+        _WRITE,
+        [
+            batch.book.now,
+            integers(before),
+            integers(before.values()),
+            [entry.kind for entry in entries],
+            [entry.transfer_kind for entry in entries],
+            [entry.reference for entry in entries],
+            [entry.body for entry in entries],
+            [entry.leaf for entry in entries],
+            integers(number for number, _, _ in postings),
+            integers(account for _, account, _ in postings),
+            integers(amount for _, _, amount in postings),
+            *_placed(batch.placed, place),
+            *_resolved(batch.resolved, place),
+            *_keys(batch, place),
+            integers(after),
+            integers(after.values()),
+        ],
+        prepare=True,
+        binary=True,
+    )
+    row = cursor.fetchone()
+    assert row is not None
+    for entry, id_ in zip(entries, row[0], strict=True):
+        entry.id = id_
+    for hold, id_ in zip(batch.placed, row[1] or [], strict=True):
+        hold.id = id_
+
+
+def _changes_of_held(batch: Batch) -> tuple[dict[int, int], dict[int, int]]:
+    """By account: what is available already may be held before the postings, only the rest must come after them."""
+    before: dict[int, int] = {}
+    after: dict[int, int] = {}
+    for account in batch.book.accounts.values():
+        change = account.held - account.held_before
+        if change:
+            fits = change <= account.balance_before - account.held_before
+            (before if fits else after)[account.id] = change
+    return before, after
+
+
+def _placed(holds: Sequence[HoldState], place: dict[int, int]) -> list[Any]:
+    return [
+        [hold.name for hold in holds],
+        integers(hold.account_id for hold in holds),
+        _optional(hold.to_account_id for hold in holds),
+        integers(hold.amount for hold in holds),
+        [hold.reference for hold in holds],
+        [hold.expires_at for hold in holds],
+        [hold.status for hold in holds],
+        integers(hold.captured for hold in holds),
+        integers(place[id(hold.placed)] for hold in holds),
+        _optional(place.get(id(hold.resolved)) for hold in holds),
+    ]
+
+
+def _resolved(holds: Sequence[HoldState], place: dict[int, int]) -> list[Any]:
+    return [
+        integers(hold.id for hold in holds),
+        [hold.status for hold in holds],
+        integers(hold.captured for hold in holds),
+        integers(place[id(hold.resolved)] for hold in holds),
+    ]
+
+
+def _keys(batch: Batch, place: dict[int, int]) -> list[Any]:
+    """A hold placed in this batch stands in its key by its place, below zero."""
+    number = {id(hold): -count for count, hold in enumerate(batch.placed, 1)}
+    answers = [answer for _, answer in batch.keys.values()]
+    return [
+        [scope for scope, _ in batch.keys],
+        [key for _, key in batch.keys],
+        [content_text(content) for content, _ in batch.keys.values()],
+        integers(place[id(answer.entry)] for answer in answers),
+        _optional(None if a.hold is None else a.hold.id or number[id(a.hold)] for a in answers),
+    ]
+
+
+def _optional(values: Any) -> str:
+    return "{" + ",".join("NULL" if value is None else str(value) for value in values) + "}"
+
+
+def _copy_all(cursor: psycopg.Cursor[Any], batch: Batch, before: dict[int, int], after: dict[int, int]) -> None:
+    """Rows are made while Postgres takes in the ones before."""
+    cursor.execute(
+        "SELECT ARRAY(SELECT nextval('ledger_entry_id_seq') FROM generate_series(1, %s::integer)),"
+        " ARRAY(SELECT nextval('ledger_hold_id_seq') FROM generate_series(1, %s::integer)),"
+        " ledger_change_held(%s::bigint[], %s::bigint[])",
+        [str(len(batch.entries)), str(len(batch.placed)), integers(before), integers(before.values())],
+        prepare=True,
+        binary=True,
+    )
+    row = cursor.fetchone()
+    assert row is not None
+    for entry, id_ in zip(batch.entries, row[0], strict=True):
+        entry.id = id_
+    for hold, id_ in zip(batch.placed, row[1], strict=True):
+        hold.id = id_
+    _copy_entries(cursor, batch.entries)
+    if batch.placed:
+        _copy_holds(cursor, batch)
+    if batch.resolved:
+        _resolve(cursor, batch)
+    if batch.keys:
+        _copy_keys(cursor, batch)
+    if after:
+        cursor.execute(
+            "SELECT ledger_change_held(%s::bigint[], %s::bigint[])",
+            [integers(after), integers(after.values())],
+            prepare=True,
+        )
+
+
+def _copy_entries(cursor: psycopg.Cursor[Any], entries: Sequence[PlannedEntry]) -> None:
+    with cursor.copy(
+        "COPY ledger_entry (id, kind, transfer_kind, reference, body, leaf_hash, recorded_at)"
+        " FROM STDIN (FORMAT BINARY)"
+    ) as copy:
+        copy.set_types(["int8", "text", "text", "text", "bytea", "bytea", "timestamptz"])
+        for e in entries:
+            copy.write_row((e.id, e.kind, e.transfer_kind, e.reference, e.body, e.leaf, e.recorded_at))
+    with cursor.copy("COPY ledger_posting (transfer_id, account_id, amount) FROM STDIN (FORMAT BINARY)") as copy:
+        copy.set_types(["int8", "int8", "int8"])
+        for e in entries:
+            for account, amount in e.postings:
+                copy.write_row((e.id, account, amount))
+
+
+def _copy_holds(cursor: psycopg.Cursor[Any], batch: Batch) -> None:
+    with cursor.copy(
+        "COPY ledger_hold (id, public_id, account_id, to_account_id, amount, captured_amount, reference, status,"
+        " placed_at, expires_at, resolved_at, placed_entry, resolved_entry) FROM STDIN (FORMAT BINARY)"
+    ) as copy:
+        copy.set_types(
+            [
+                "int8", "uuid", "int8", "int8", "int8", "int8", "text", "text", "timestamptz", "timestamptz",
+                "timestamptz", "int8", "int8",
+            ]
+        )  # fmt: skip
+        now = batch.book.now
+        for h in batch.placed:
+            assert h.placed is not None
+            copy.write_row(
+                (
+                    h.id, h.name, h.account_id, h.to_account_id, h.amount, h.captured, h.reference, h.status, now,
+                    h.expires_at, None if h.resolved is None else now, h.placed.id,
+                    None if h.resolved is None else h.resolved.id,
+                )
+            )  # fmt: skip
+
+
+def _resolve(cursor: psycopg.Cursor[Any], batch: Batch) -> None:
+    cursor.execute(
+        "UPDATE ledger_hold h SET status = r.status, captured_amount = r.captured, resolved_entry = r.entry,"
+        " resolved_at = greatest(%s::timestamptz, h.placed_at)"
+        " FROM unnest(%s::bigint[], %s::text[], %s::bigint[], %s::bigint[]) AS r (id, status, captured, entry)"
+        " WHERE h.id = r.id",
+        [
+            batch.book.now,
+            integers(hold.id for hold in batch.resolved),
+            [hold.status for hold in batch.resolved],
+            integers(hold.captured for hold in batch.resolved),
+            integers(hold.resolved.id for hold in batch.resolved if hold.resolved is not None),
+        ],
+        prepare=True,
+    )
+
+
+def _copy_keys(cursor: psycopg.Cursor[Any], batch: Batch) -> None:
+    with cursor.copy(
+        "COPY ledger_idempotencykey (scope, key, content, entry_id, hold_id, created_at) FROM STDIN (FORMAT BINARY)"
+    ) as copy:
+        copy.set_types(["text", "text", "text", "int8", "int8", "timestamptz"])
+        for (scope, key), (content, answer) in batch.keys.items():
+            copy.write_row((scope, key, content_text(content), answer.entry_id, answer.hold_id, batch.book.now))
