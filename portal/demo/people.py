@@ -10,6 +10,7 @@ SIGN_INS = [
     ("student", f"sam@{DOMAIN}"),
     ("institute lead", f"lea@{DOMAIN}"),
     ("department admin", f"ada@{DOMAIN}"),
+    ("second department admin", f"bea@{DOMAIN}"),
     ("auditor", f"aud@{DOMAIN}"),
     ("operator", f"oli@{DOMAIN}"),
 ]
@@ -19,6 +20,7 @@ NAMES = {
     "sam": "Sam Lindqvist",
     "lea": "Lea Haddad",
     "ada": "Ada Moreau",
+    "bea": "Bea Kowalski",
     "aud": "Aud Nilsen",
     "oli": "Oli Banerjee",
 }

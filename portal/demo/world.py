@@ -3,13 +3,17 @@
 import random
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.contrib.auth.hashers import make_password
 from django.utils import timezone
 
+from ledger.approvals import approve, ask_approval
 from ledger.assets import credits as credit_asset
 from ledger.assets import define_pool_series
-from ledger.models import SECONDS_PER_GPU_HOUR, UNITS_PER_CREDIT, Asset, Wallet
+from ledger.capacity import issuable
+from ledger.governing import utc_text
+from ledger.models import SECONDS_PER_GPU_HOUR, UNITS_PER_CREDIT, Approval, Asset, Capacity, Posting, Wallet
 from ledger.transfers import grant, issue
 from market.answers import NewOrder
 from market.instruments import open_instrument
@@ -50,6 +54,7 @@ def make_world() -> World:
     make_organisations(world)
     make_series(world)
     make_people(world)
+    attest(world)
     hand_out(world)
     make_cohorts(world)
     make_orders(world)
@@ -120,6 +125,7 @@ def make_people(world: World) -> None:
     person(world, "sam", Role.STUDENT, institute)
     person(world, "lea", Role.INSTITUTE_LEAD, institute)
     person(world, "ada", Role.DEPARTMENT_ADMIN, first)
+    person(world, "bea", Role.DEPARTMENT_ADMIN, first)
     person(world, "aud", Role.AUDITOR, None)
     for number, name in enumerate(people.TRADERS):
         person(world, name, Role.RESEARCHER, [first, *others][number % (len(others) + 1)])
@@ -145,24 +151,57 @@ def person(world: World, name: str, role: str, organisation: Organisation | None
     return user
 
 
+def attest(world: World) -> None:
+    """Say what the cluster can deliver in the two quarters: one admin asks, the other approves."""
+    first, last = (quarter for quarter in quarters(world.now))
+    for gpu in GPU_TYPES:
+        if not Capacity.objects.filter(resource_class=gpu.code).exists():
+            content = {
+                "resource_class": gpu.code, "gpus": gpu.nodes * GPUS_PER_NODE,
+                "starts_at": utc_text(first.starts_at), "ends_at": utc_text(last.ends_at),
+            }  # fmt: skip
+            by_two(world, Approval.Kind.CAPACITY, content, f"All {gpu.name} nodes of the demo cluster.")
+
+
+def by_two(world: World, kind: str, content: dict[str, Any], reason: str) -> None:
+    asks, approves = world.people["ada"].id, world.people["bea"].id
+    asked = ask_approval(kind=kind, content=content, reason=reason, requester_id=asks, now=world.now)
+    approve(approval_id=asked.id, approver_id=approves, now=world.now)
+
+
 def hand_out(world: World) -> None:
-    """Departments are issued tokens and credits; they grant them on."""
+    """Departments are issued tokens and credits; they grant them on. Late in a quarter there is less to hand out."""
     money = credit_asset(now=world.now)
+    hours = {code: share_of(world, asset) for code, (_, asset) in world.series.items()}
     for slug, department in world.departments.items():
         issued(world, money, department.wallet, 2_000_000 * UNITS_PER_CREDIT, f"{slug}-credits")
         for code, (_, asset) in world.series.items():
-            issued(world, asset, department.wallet, ISSUED_GPU_HOURS * SECONDS_PER_GPU_HOUR, f"{slug}-{code}")
+            issued(world, asset, department.wallet, hours[code] * SECONDS_PER_GPU_HOUR, f"{slug}-{code}")
     for slug, institute in world.institutes.items():
         assert institute.sponsor is not None
         for code, (_, asset) in world.series.items():
-            granted(world, asset, institute.sponsor.wallet, institute.wallet, 2_000 * SECONDS_PER_GPU_HOUR, slug + code)
+            amount = hours[code] // 20 * SECONDS_PER_GPU_HOUR
+            granted(world, asset, institute.sponsor.wallet, institute.wallet, amount, slug + code)
     source = world.departments["language-models"].wallet
     for name in ("rin", *people.TRADERS):
         wallet = wallet_of(world.people[name])
-        hours = RESEARCHER_GPU_HOURS if name == "rin" else TRADER_GPU_HOURS
         granted(world, money, source, wallet, 20_000 * UNITS_PER_CREDIT, f"{name}-credits")
         for code, (_, asset) in world.series.items():
-            granted(world, asset, source, wallet, hours * SECONDS_PER_GPU_HOUR, f"{name}-{code}")
+            most = RESEARCHER_GPU_HOURS if name == "rin" else TRADER_GPU_HOURS
+            amount = min(most, hours[code] // 25) * SECONDS_PER_GPU_HOUR
+            granted(world, asset, source, wallet, amount, f"{name}-{code}")
+
+
+def share_of(world: World, asset: Asset) -> int:
+    """GPU-hours of a series for each department: a quarter of what can be delivered before it expires, at most
+    40,000. Asked again it is what it was, as the keys of the issues are."""
+    first = next(iter(world.departments.values())).wallet
+    made = Posting.objects.filter(
+        transfer__transfer_kind="ISSUE", account__wallet=first, account__asset=asset, amount__gt=0
+    ).first()
+    if made is not None:
+        return made.amount // SECONDS_PER_GPU_HOUR
+    return min(ISSUED_GPU_HOURS, issuable(asset, world.now) // SECONDS_PER_GPU_HOUR // 4)
 
 
 def issued(world: World, asset: Asset, wallet: Wallet, amount: int, key: str) -> None:
