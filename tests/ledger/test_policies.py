@@ -1,4 +1,4 @@
-"""Policies: versions that the log has, one function that foretells and enforces, limits over all of an owner's wallets."""
+"""Policies: versions in the log, one function that foretells and enforces, limits over all of an owner's wallets."""
 
 import json
 from datetime import timedelta
@@ -79,7 +79,8 @@ def test_policies_cannot_be_edited_or_deleted():
     "changes",
     [
         {"position_limit": -1}, {"position_limit": "many"}, {"locked_until": "soon"}, {"locked_until": "2027-01-01"},
-        {"receivers": ["nobody"]}, {"receivers": 5}, {"colour": "red"}, {"owner": "6f0c1d5e-0000-4000-8000-000000000000"},
+        {"receivers": ["nobody"]}, {"receivers": 5}, {"colour": "red"},
+        {"owner": "6f0c1d5e-0000-4000-8000-000000000000"},
     ],
 )  # fmt: skip
 def test_a_policy_that_nobody_could_read_back_is_refused(changes):
