@@ -35,6 +35,14 @@ ALTER TABLE ledger_idempotencykey ENABLE TRIGGER ledger_idempotencykey_immutable
 ALTER TABLE ledger_idempotencykey ADD PRIMARY KEY (scope, key);
 """
 
+# A posting is named by its transfer and account: one index less on the busiest table.
+POSTINGS = """
+ALTER TABLE ledger_posting DROP CONSTRAINT ledger_posting_pkey;
+ALTER TABLE ledger_posting DROP COLUMN id;
+DROP INDEX posting_by_transfer;
+ALTER TABLE ledger_posting ADD PRIMARY KEY (transfer_id, account_id);
+"""
+
 # The one place that says what time it is where time decides value.
 CLOCK = """
 CREATE FUNCTION ledger_clock() RETURNS timestamptz LANGUAGE sql VOLATILE AS 'SELECT clock_timestamp()';
@@ -219,6 +227,57 @@ class Migration(migrations.Migration):
                             ),
                         ),
                     ],
+                ),
+            ],
+        ),
+        migrations.SeparateDatabaseAndState(
+            database_operations=[migrations.RunSQL(POSTINGS, migrations.RunSQL.noop)],
+            state_operations=[
+                migrations.DeleteModel("Posting"),
+                migrations.CreateModel(
+                    name="Posting",
+                    fields=[
+                        (
+                            "pk",
+                            models.CompositePrimaryKey(
+                                "transfer_id",
+                                "account_id",
+                                blank=True,
+                                editable=False,
+                                primary_key=True,
+                                serialize=False,
+                            ),
+                        ),
+                        ("amount", models.BigIntegerField()),
+                        (
+                            "account",
+                            models.ForeignKey(
+                                db_constraint=False,
+                                db_index=False,
+                                on_delete=django.db.models.deletion.DO_NOTHING,
+                                related_name="postings",
+                                to="ledger.account",
+                            ),
+                        ),
+                        (
+                            "transfer",
+                            models.ForeignKey(
+                                db_constraint=False,
+                                db_index=False,
+                                on_delete=django.db.models.deletion.DO_NOTHING,
+                                related_name="postings",
+                                to="ledger.transfer",
+                            ),
+                        ),
+                    ],
+                    options={
+                        "indexes": [models.Index(fields=["account", "transfer"], name="posting_by_account")],
+                        "constraints": [
+                            models.CheckConstraint(
+                                condition=models.Q(("amount", 0), _negated=True), name="posting_moves_something"
+                            )
+                        ],
+                    },
                 ),
             ],
         ),

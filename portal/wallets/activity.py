@@ -71,7 +71,7 @@ def postings_of(wallet: Wallet) -> QuerySet[Posting]:
         Posting.objects.filter(account__wallet=wallet)
         .select_related("account__asset", "transfer")
         .prefetch_related(Prefetch("transfer__postings", queryset=other))
-        .order_by("-transfer_id", "-id")
+        .order_by("-transfer_id", "account_id")
     )
 
 

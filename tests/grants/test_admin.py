@@ -33,7 +33,7 @@ MODELS = [
 
 def objects_of(world) -> dict[str, int]:
     """One object of each kind that belongs to the department alone."""
-    entry = Posting.objects.filter(account__wallet=world.student.wallet).latest("id").transfer_id
+    entry = Posting.objects.filter(account__wallet=world.student.wallet).latest("transfer_id").transfer_id
     return {
         "people_user": world.student.id,
         "people_organisation": world.institute.id,

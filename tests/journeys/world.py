@@ -90,7 +90,7 @@ def objects_of(world: World) -> dict[str, Any]:
     order = Order.objects.filter(wallet=researcher.wallet, status=Order.Status.OPEN).get()
     trade = Trade.objects.filter(taker__wallet=researcher.wallet).get()
     code = world.cohort.codes.get()
-    entry = Posting.objects.filter(account__wallet=world.student.wallet).latest("id").transfer_id
+    entry = Posting.objects.filter(account__wallet=world.student.wallet).latest("transfer_id").transfer_id
     return {
         "wallet": researcher.wallet.public_id,
         "redemption": redemption.public_id,

@@ -29,7 +29,7 @@ def test_the_application_is_not_the_owner():
 @pytest.mark.parametrize("statement", ["UPDATE {} SET {} = {}", "DELETE FROM {}", "TRUNCATE {} CASCADE"])
 def test_history_is_refused_to_raw_sql(table, statement):
     given(some_wallet(), some_series(), 100)
-    column = {"checkpoint": "size", "leaf": "index", "idempotencykey": "key"}.get(table, "id")
+    column = {"checkpoint": "size", "leaf": "index", "idempotencykey": "key", "posting": "amount"}.get(table, "id")
 
     said = refused(statement.format(f"ledger_{table}", column, column))
 
@@ -40,7 +40,9 @@ def test_history_is_refused_to_raw_sql(table, statement):
 def test_history_is_refused_to_the_orm(model):
     given(some_wallet(), some_series(), 100)
     field = model._meta.get_field(
-        {"Checkpoint": "note", "Leaf": "entry", "IdempotencyKey": "content"}.get(model.__name__, "id")
+        {"Checkpoint": "note", "Leaf": "entry", "IdempotencyKey": "content", "Posting": "amount"}.get(
+            model.__name__, "id"
+        )
     ).attname
 
     with pytest.raises(DatabaseError), transaction.atomic():
@@ -49,13 +51,14 @@ def test_history_is_refused_to_the_orm(model):
 
 @pytest.mark.parametrize("table", ["entry", "posting"])
 @pytest.mark.parametrize("role", ["hourglass_owner"])
-@pytest.mark.parametrize("statement", ["UPDATE {} SET id = id", "DELETE FROM {}", "TRUNCATE {} CASCADE"])
+@pytest.mark.parametrize("statement", ["UPDATE {} SET {} = {}", "DELETE FROM {}", "TRUNCATE {} CASCADE"])
 def test_history_is_refused_even_to_the_tables_owner(table, role, statement):
+    column = {"entry": "kind", "posting": "amount"}[table]
     with (
         psycopg.connect(cluster.dsn(cluster.database_name(), role)) as other,
         pytest.raises(psycopg.Error, match="history is only added to"),
     ):
-        other.execute(statement.format(f"ledger_{table}"))
+        other.execute(statement.format(f"ledger_{table}", column, column))
 
 
 def test_a_balance_cannot_be_written():

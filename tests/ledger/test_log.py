@@ -203,7 +203,8 @@ def test_an_edited_posting_balance_and_hold_are_found_in_the_database(sealer):
     some_history()
     seal_all(sealer)
     as_superuser(
-        "UPDATE ledger_posting SET amount = amount + 1 WHERE id = (SELECT max(id) FROM ledger_posting)",
+        "UPDATE ledger_posting SET amount = amount + 1 WHERE amount > 0"
+        " AND transfer_id = (SELECT max(transfer_id) FROM ledger_posting)",
         "UPDATE ledger_account SET held = held - 1 WHERE held > 0",
     )
 

@@ -94,16 +94,16 @@ def test_older_activity_is_reached_page_by_page_without_gaps():
     user = signed_up()
     wallet = history(user, transfers=60)
     client = signed_in(user)
-    seen: list[int] = []
+    seen: list[tuple[int, int]] = []
     url = "/wallet/"
     for _ in range(10):
         response = client.get(url)
-        seen += [row.posting.id for row in response.context["activity"]]
+        seen += [row.posting.pk for row in response.context["activity"]]
         if response.context["older"] is None:
             break
         url = f"/wallet/?before={response.context['older']}"
 
-    assert sorted(seen) == sorted(Posting.objects.filter(account__wallet=wallet).values_list("id", flat=True))
+    assert sorted(seen) == sorted(Posting.objects.filter(account__wallet=wallet).values_list("pk", flat=True))
     assert len(seen) == len(set(seen))
 
 

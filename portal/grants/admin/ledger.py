@@ -53,7 +53,7 @@ class EntryAdmin(Asking, ScopedAdmin):
         postings = Posting.objects.filter(transfer_id=entry.id).select_related("account__wallet", "account__asset")
         rows = (
             (p.account.wallet.name, units.signed_amount(p.amount, p.account.asset), p.account.asset.code)
-            for p in postings.order_by("id")
+            for p in postings.order_by("amount", "account_id")
         )
         return format_html_join("", "<div>{}: {} {}</div>", rows) or SafeString("–")
 
