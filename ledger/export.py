@@ -3,21 +3,27 @@
 from pathlib import Path
 
 from ledger.models import Checkpoint, Entry, Tile
+from ledger.policyfile import Policy
+from ledger.publishing import note_of, published_checkpoint
 from ledger.tilepaths import partial_suffix, tile_path
 from ledger.tiles import HASH_BYTES, WIDTH
 
 CHUNK = 256
 
 
-def export_log(folder: Path) -> int:
-    """Write checkpoints, tiles and entry bundles into an empty folder; answers the log's sealed size."""
+def export_log(folder: Path, policy: Policy | None = None) -> int:
+    """Write checkpoints, tiles and entry bundles into an empty folder; answers the log's sealed size.
+
+    `checkpoint` is what the site publishes, with the cosignatures of the policy's witnesses.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    checkpoints = list(Checkpoint.objects.order_by("size"))
-    size = checkpoints[-1].size if checkpoints else 0
-    for checkpoint in checkpoints:
+    size = 0
+    for checkpoint in Checkpoint.objects.order_by("size"):
         _write(folder / "checkpoints" / str(checkpoint.size), checkpoint.note.encode())
-    if checkpoints:
-        _write(folder / "checkpoint", checkpoints[-1].note.encode())
+        size = checkpoint.size
+    published = published_checkpoint(policy)
+    if published is not None:
+        _write(folder / "checkpoint", note_of(published, policy).encode())
     for tile in Tile.objects.order_by("level", "index").iterator():
         width = min(WIDTH, (size >> (8 * tile.level)) - tile.index * WIDTH)
         if width > 0:

@@ -97,8 +97,8 @@ BEGUN = [*SYSTEM, defined(), attested(), ISSUED]
 WHOLE = 61 * 86_400
 
 
-def honest_history() -> list[bytes]:
-    """One of every kind, and no rule broken."""
+def honest_history(key: str = "") -> list[bytes]:
+    """One of every kind, and no rule broken; a change of key where one is given."""
     refund = moved("REDEEM", (ADA, -30), (REDEEMED, 30))
     corrects = f"corrects:{leaf_hash(refund).hex()}"
     return [
@@ -111,7 +111,7 @@ def honest_history() -> list[bytes]:
         rules("asset:H100", paused=True), rules("asset:H100", 2),
         rules(CY, owner=str(BOB), position_limit=30), moved("GRANT", (ADA, -5), (CY, 5)),
         moved("FORCE", (CY, -1), (BOB, 1), reference=APPROVAL),
-        attested(2, 2), key_named("hourglass.test/log+00000000+AAAA", 2), ordered((ADA, -30)),
+        attested(2, 2), *([key_named(key, 2)] if key else []), ordered((ADA, -30)),
         moved("EXPIRE", (BOB, -3), (EXPIRED, 3), at=LATER),
     ]  # fmt: skip
 

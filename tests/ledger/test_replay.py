@@ -17,7 +17,7 @@ def first_fault(bodies) -> tuple[int, str] | None:
 def test_one_of_every_kind_of_entry_keeps_every_rule():
     replay = Replay()
 
-    assert [fault for body in honest_history() if (fault := replay.apply(body))] == []
+    assert [fault for body in honest_history(key="a+b+c") if (fault := replay.apply(body))] == []
     assert replay.trial_balance()["CREDITS"][BOB.bytes.hex()] == 1000
     assert {account.held for account in replay.books.accounts.values()} == {0}
     assert sum(replay.balances.values()) == 0

@@ -3,12 +3,12 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from ledger.configured import configured_verifiers
+from ledger.configured import configured_policy, configured_verifiers
 from ledger.export import export_log
 
 
 class Command(BaseCommand):
-    help = "Write the sealed log into an empty folder, for `python -m ledger.verify`."
+    help = "Write the sealed log into an empty folder, for `bin/hourglass-verify`."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("folder", type=Path)
@@ -16,7 +16,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, folder: Path, **options: Any) -> None:
         if folder.exists() and any(folder.iterdir()):
             raise CommandError(f"{folder} is not empty.")
-        size = export_log(folder)
+        size = export_log(folder, configured_policy())
         self.stdout.write(f"Wrote {size} entries to {folder}.")
-        for verifier in configured_verifiers():
-            self.stdout.write(f"Verify them with: python -m ledger.verify {folder} --key {verifier}")
+        keys = " ".join(f"--key {verifier}" for verifier in configured_verifiers())
+        self.stdout.write(f"Verify them with: bin/hourglass-verify {folder} {keys}")
