@@ -6,7 +6,7 @@ from django.conf import settings
 
 from ledger.custody import signers_at
 from ledger.keyhistory import KeyHistory, history_of
-from ledger.notes import Verifier, parse_verifier
+from ledger.notes import Signer, Verifier, parse_verifier
 from ledger.policyfile import Policy, PolicyRefused, parse_policy
 from ledger.sealing import Sealer, sealed_key_entries
 from ledger.treehead import TreeHeadFile
@@ -14,8 +14,12 @@ from ledger.treehead import TreeHeadFile
 
 def configured_sealer() -> Sealer:
     """Raises KeyRefused where a key is missing or readable by others."""
-    first, *later = signers_at(settings.LEDGER_SIGNING_KEY_FILE, origin=settings.LEDGER_ORIGIN)
-    return Sealer(first, TreeHeadFile(Path(settings.LEDGER_TREE_HEAD_FILE)), tuple(later))
+
+    def read_keys() -> list[Signer]:
+        return signers_at(settings.LEDGER_SIGNING_KEY_FILE, origin=settings.LEDGER_ORIGIN)
+
+    first, *later = read_keys()
+    return Sealer(first, TreeHeadFile(Path(settings.LEDGER_TREE_HEAD_FILE)), tuple(later), read_keys)
 
 
 def configured_history() -> KeyHistory:

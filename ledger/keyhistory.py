@@ -23,7 +23,8 @@ from ledger.notes import (
 
 def key_json(verifier: Verifier, *, version: int) -> bytes:
     """What a KEY entry says, as canonical JSON."""
-    return json.dumps({"key": str(verifier), "version": version}, sort_keys=True, separators=(",", ":")).encode()
+    said = {"key": str(verifier), "version": version}
+    return json.dumps(said, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 def key_named_by(body: bytes) -> Verifier:

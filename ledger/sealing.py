@@ -6,14 +6,14 @@ next run finds the numbering committed and comes to the same root; there is neve
 """
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import connection, transaction
 
 from ledger.entries import leaf_hash
-from ledger.keyhistory import history_of
+from ledger.keyhistory import KeyHistory, history_of
 from ledger.keys import KeyRefused
 from ledger.merkle import Frontier, root_hash
 from ledger.models import Checkpoint, Entry, Leaf
@@ -34,6 +34,8 @@ class Sealer:
     signer: Signer
     head: TreeHeadFile
     later: tuple[Signer, ...] = ()
+    # Reads them anew: the log may have been rotated to a key that was added meanwhile.
+    read_again: Callable[[], Sequence[Signer]] | None = None
 
     @property
     def signers(self) -> tuple[Signer, ...]:
@@ -123,20 +125,28 @@ def _head_said_by(text: str) -> TreeHead:
 
 def _signed(sealer: Sealer, text: str, size: int) -> str:
     """The note, signed by the keys in force at this size and read back before anybody sees it."""
-    by_key = {signer.verifier: signer for signer in reversed(sealer.signers)}
-    history = history_of([signer.verifier for signer in sealer.signers], sealed_key_entries())
-    signers = []
-    for group in history.signing(size):
-        known = [verifier for verifier in group if verifier in by_key]
-        if not known:
-            raise KeyRefused(f"The log is {size} long and signed by {group[-1]}: its private key is not here.")
-        signers.append(by_key[known[0]])
-    note = sign_note(text, signers)
+    history, signers = _signers_of(sealer.signers, size)
+    if None in signers and sealer.read_again is not None:
+        history, signers = _signers_of(sealer.read_again(), size)
+    if None in signers:
+        wanted = history.signing(size)[signers.index(None)][-1]
+        raise KeyRefused(f"At {size} entries the log is signed by {wanted}: its private key is not here.")
+    note = sign_note(text, [signer for signer in signers if signer is not None])
     try:
         history.open_checkpoint(note)
     except UnverifiedNote as error:
         raise KeyRefused(f"What was signed does not verify: {error}.") from error
     return note
+
+
+def _signers_of(signers: Sequence[Signer], size: int) -> tuple[KeyHistory, list[Signer | None]]:
+    """The log's keys, and of each group that signs at this size the first signer; None where there is none."""
+    by_key = {signer.verifier: signer for signer in signers}
+    history = history_of(list(by_key), sealed_key_entries())
+    found = [
+        next((by_key[verifier] for verifier in group if verifier in by_key), None) for group in history.signing(size)
+    ]
+    return history, found
 
 
 def sealed_key_entries() -> list[tuple[int, bytes]]:

@@ -7,9 +7,11 @@ from django.db import connection
 
 from ledger.entries import MalformedEntry, leaf_hash, parse
 from ledger.holds import HELD_BY_OTHERS
+from ledger.keyhistory import KeyHistory, history_of
 from ledger.merkle import Frontier
 from ledger.models import Checkpoint
-from ledger.notes import BadNote, UnverifiedNote, Verifier, open_note, parse_checkpoint
+from ledger.notes import BadNote, UnverifiedNote, Verifier
+from ledger.sealing import sealed_key_entries
 from ledger.tiles import Tiles
 
 CHUNK = 2000
@@ -55,8 +57,13 @@ def _account_faults() -> Iterator[LedgerFault]:
 
 def _log_faults(verifiers: Sequence[Verifier]) -> Iterator[LedgerFault]:
     checkpoints = {checkpoint.size: checkpoint for checkpoint in Checkpoint.objects.all()}
+    try:
+        history = history_of(verifiers, sealed_key_entries())
+    except BadNote as error:
+        yield LedgerFault(f"an entry that changes the key cannot be read: {error}")
+        history = KeyHistory(tuple(verifiers))
     for checkpoint in checkpoints.values():
-        if bad := _checkpoint_fault(checkpoint, verifiers):
+        if bad := _checkpoint_fault(checkpoint, history):
             yield bad
     tiles, frontier, expected = Tiles(), Frontier(Tiles().node, 0), 0
     for index, body, stored_hash, kind, transfer_kind, reference, postings in _sealed_entries():
@@ -90,9 +97,9 @@ def _sealed_hash(tiles: Tiles, index: int) -> bytes:
         return b""
 
 
-def _checkpoint_fault(checkpoint: Checkpoint, verifiers: Sequence[Verifier]) -> LedgerFault | None:
+def _checkpoint_fault(checkpoint: Checkpoint, history: KeyHistory) -> LedgerFault | None:
     try:
-        text = parse_checkpoint(open_note(checkpoint.note, verifiers))
+        text = history.open_checkpoint(checkpoint.note)
     except (BadNote, UnverifiedNote) as error:
         return LedgerFault(f"checkpoint {checkpoint.size} cannot be trusted: {error}")
     if (text.size, text.root_hash) != (checkpoint.size, bytes(checkpoint.root_hash)):

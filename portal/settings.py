@@ -27,7 +27,8 @@ SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[] if PRODUCTION else ["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 
-# The ledger's signing key: an Ed25519 private key in PEM, mode 0600, and the log's name on its checkpoints.
+# The ledger's signing keys: Ed25519 private keys in PEM, mode 0600, the first key first; or PKCS#11 URIs, with spaces
+# between. And the log's name on its checkpoints.
 LEDGER_SIGNING_KEY_FILE = env.str("LEDGER_SIGNING_KEY_FILE", default="")
 LEDGER_ORIGIN = env.str("LEDGER_ORIGIN", default="hourglass.example/log")
 # Public keys of retired signing keys, under which older checkpoints still verify.
@@ -44,7 +45,7 @@ if PRODUCTION:
         raise ImproperlyConfigured("SECRET_KEY must be at least 50 random characters in production mode.")
     if not LEDGER_SIGNING_KEY_FILE or not LEDGER_TREE_HEAD_FILE:
         raise ImproperlyConfigured("LEDGER_SIGNING_KEY_FILE and LEDGER_TREE_HEAD_FILE must be set in production mode.")
-    if not Path(LEDGER_SIGNING_KEY_FILE).is_file():
+    if not LEDGER_SIGNING_KEY_FILE.startswith("pkcs11:") and not Path(LEDGER_SIGNING_KEY_FILE).is_file():
         raise ImproperlyConfigured(f"There is no signing key at {LEDGER_SIGNING_KEY_FILE}.")
 
 INSTALLED_APPS = [
