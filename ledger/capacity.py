@@ -11,10 +11,10 @@ from django.utils.translation import gettext as _
 from ledger.clock import assert_in_transaction
 from ledger.deliverable import Attested, Outstanding, shortfall, supply
 from ledger.entries import capacity_body
-from ledger.errors import BadAmount, NotDeliverable
+from ledger.errors import BadAmount
 from ledger.governing import canonical_json, utc_text
 from ledger.log import write_entry
-from ledger.models import SECONDS_PER_GPU_HOUR, Approval, Asset, Capacity, Entry
+from ledger.models import Approval, Asset, Capacity, Entry
 
 _OUTSTANDING = """
 SELECT s.id, s.starts_at, s.expires_at, coalesce(-sum(a.balance), 0)::bigint
@@ -73,24 +73,6 @@ def attest_capacity(
         approval=approval,
         made_at=now,
     )
-
-
-def check_deliverable(asset: Asset, amount: int, now: datetime) -> None:
-    """Refuse an issue of `amount` GPU-seconds that could not be redeemed in time. Credits are no claim on GPUs.
-
-    Issues of one class queue here until they commit, so that two cannot use the same capacity. Raises NotDeliverable.
-    """
-    assert_in_transaction()
-    if asset.kind == Asset.Kind.CREDITS:
-        return
-    queue_for(asset.resource_class)
-    most = issuable(asset, now)
-    if amount > most:
-        raise NotDeliverable(
-            _("The attested %(class)s GPUs cannot deliver that before %(code)s expires: at most %(hours)s GPU-hours.")
-            % {"class": asset.resource_class, "code": asset.code, "hours": most // SECONDS_PER_GPU_HOUR},
-            field="amount",
-        )
 
 
 def attested(resource_class: str) -> list[Attested]:
