@@ -81,6 +81,8 @@ class Books:
     # A beneficial owner's wallets, where there are several: its own and those that name it.
     owned: dict[bytes, set[bytes]] = field(default_factory=dict)
     holds: dict[bytes, Hold] = field(default_factory=dict)
+    # Captured of a hold, and not moved yet: the account's next entry is the transfer that does.
+    captured: dict[Account, int] = field(default_factory=dict)
     capacities: dict[str, Capacity] = field(default_factory=dict)
     # Every leaf's hash so far, 32 bytes each: corrections name one.
     leaves: bytearray = field(default_factory=bytearray)

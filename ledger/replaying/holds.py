@@ -25,7 +25,7 @@ def _place(books: Books, entry: ParsedEntry, account: Account, amount: int) -> N
         raise BrokenRule("places a hold of nothing")
     books.holds[entry.hold] = Hold(account, amount, entry.expires_at)
     _check_may_give("HOLD", account, entry)
-    _change_held(account, amount)
+    _change_held(books, account, amount)
 
 
 def _resolve(books: Books, entry: ParsedEntry, account: Account, change: int) -> None:
@@ -45,7 +45,9 @@ def _resolve(books: Books, entry: ParsedEntry, account: Account, change: int) ->
     if entry.action == "EXPIRED" and not is_due:
         raise BrokenRule("expires a hold before its time")
     found.resolved = entry.action
-    _change_held(account, change)
+    _change_held(books, account, change)
+    if entry.action == "CAPTURED":
+        books.captured[account] = entry.captured
 
 
 def _orders(books: Books, entry: ParsedEntry) -> None:
@@ -59,7 +61,7 @@ def _orders(books: Books, entry: ParsedEntry) -> None:
             raise BrokenRule(f"releases {account.asset.code} that no order held")
         if side.amount > 0:
             _check_may_give("TRADE", account, entry)
-        _change_held(account, side.amount)
+        _change_held(books, account, side.amount)
 
 
 def _one_side(books: Books, entry: ParsedEntry) -> tuple[Account, int]:
@@ -79,7 +81,9 @@ def _check_may_give(kind: str, account: Account, entry: ParsedEntry) -> None:
     )
 
 
-def _change_held(account: Account, change: int) -> None:
+def _change_held(books: Books, account: Account, change: int) -> None:
+    if account in books.captured:
+        raise BrokenRule(f"holds or releases {account.asset.code} before what was captured of it has moved")
     account.held += change
     if not 0 <= account.held <= account.balance:
         raise BrokenRule(f"holds more {account.asset.code} than is there")

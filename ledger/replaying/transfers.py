@@ -63,12 +63,22 @@ def move(books: Books, entry: ParsedEntry) -> None:
     for account, _ in moved:
         if (account.balance < account.held and not account.may_go_negative) or not -_MAX <= account.balance < _MAX:
             _overdrawn(account)
+    if books.captured or kind == "REDEEM":
+        _check_captured(books, kind, moved)
     if kind not in NOT_THE_HOLDERS_ACT:
         _check_policies(books, kind, moved, entry)
     if kind == "ISSUE":
         _check_capacity(books, sums, entry.recorded_at)
     elif kind == "EXPIRE":
         _check_expired(sums, entry.recorded_at)
+
+
+def _check_captured(books: Books, kind: str, moved: list[tuple[Account, int]]) -> None:
+    """What was captured of a hold leaves its account at once, whole; and nothing is redeemed without a hold."""
+    for account, amount in moved:
+        captured = books.captured.pop(account, 0)
+        if (captured or (kind == "REDEEM" and amount < 0)) and amount != -captured:
+            raise BrokenRule(f"moves {-amount} {account.asset.code} of a wallet where {captured} were captured")
 
 
 def refuse(code: str | None, asset: Asset) -> None:

@@ -81,6 +81,13 @@ def resolved(
     return hold_body(action=action, reference="redemption:1", recorded_at=at, sides=sides, hold=hold, captured=captured)
 
 
+def redeemed(amount: int) -> list[bytes]:
+    """A job of Ada's: a hold, its capture, and the transfer that goes with it."""
+    hold = UUID(int=32)
+    capture = resolved("CAPTURED", amount, captured=amount, hold=hold)
+    return [placed(amount, hold=hold), capture, moved("REDEEM", (ADA, -amount), (REDEEMED, amount))]
+
+
 def ordered(*sides: tuple[UUID, int]) -> bytes:
     changes = [(wallet.bytes, SERIES, amount) for wallet, amount in sides]
     return hold_body(action="ORDERS", reference="", recorded_at=NOW, sides=changes)
@@ -156,7 +163,7 @@ def _of_sides() -> list[Case]:
             f"corrects:{leaf_hash(ISSUED).hex()}"))], "without being an issue"),
         ("minted by another", [*BEGUN, moved("ISSUE", (ADA, -5), (BOB, 5))], "not its issuer"),
         ("redeemed to a friend", [*BEGUN, moved("REDEEM", (ADA, -5), (BOB, 5))], "into a wallet in circulation"),
-        ("brought back from the redeemed", [*BEGUN, moved("REDEEM", (ADA, -5), (REDEEMED, 5)),
+        ("brought back from the redeemed", [*BEGUN, *redeemed(5),
             moved("SEND", (REDEEMED, -5), (BOB, 5))], "from the redeemed wallet"),
         ("expired to a friend", [*BEGUN, moved("EXPIRE", (ADA, -5), (BOB, 5), at=LATER)], "into a wallet"),
         ("expired before its time", [*BEGUN, moved("EXPIRE", (ADA, -5), (EXPIRED, 5))], "before its time"),
@@ -191,6 +198,11 @@ def _of_holds() -> list[Case]:
             "a second time: it was released"),
         ("captured too much", [*BEGUN, placed(), resolved("CAPTURED", captured=41)], "captures 41"),
         ("captured nothing", [*BEGUN, placed(), resolved("CAPTURED", captured=0)], "captures 0"),
+        ("captured and not moved", [*BEGUN, placed(), resolved("CAPTURED", captured=30), placed(1, hold=UUID(int=31))],
+            "before what was captured of it has moved"),
+        ("moved less than was captured", [*BEGUN, *redeemed(40)[:2], moved("REDEEM", (ADA, -30), (REDEEMED, 30))],
+            "where 40 were captured"),
+        ("redeemed without a hold", [*BEGUN, moved("REDEEM", (ADA, -5), (REDEEMED, 5))], "where 0 were captured"),
         ("released too much", [*BEGUN, placed(), placed(50, hold=UUID(int=31)), resolved("RELEASED", 50)],
             "another account or amount"),
         ("released for another", [*BEGUN, moved("SEND", (ADA, -50), (BOB, 50)), placed(),
