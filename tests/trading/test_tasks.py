@@ -1,21 +1,26 @@
+from datetime import timedelta
+
 import pytest
 from django.utils import timezone
 
-from ledger.models import Account
-from market.models import Instrument, Order
+from ledger.clock import database_now
+from ledger.models import Account, Asset
+from market.models import GPU_SECONDS_PER_LOT, Instrument, Order
 from portal.trading.tasks import close_expired
 from tests.market.builders import placed, some_instrument, some_trader
+from tests.waiting import wait_until
 
-pytestmark = pytest.mark.django_db
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def test_an_expired_series_is_closed_and_every_other_left_alone():
-    soon, later = some_instrument("H100-2026Q4"), some_instrument("H100-2027Q1")
-    ada = some_trader(soon)
+def test_an_expired_series_is_closed_and_swept_and_every_other_left_alone():
+    soon = some_instrument("H100-2026Q4", expires_at=timezone.now() + timedelta(seconds=2))
+    later = some_instrument("H100-2027Q1")
+    ada = some_trader(soon, lots=10)
     for instrument in (soon, later):
         placed(instrument, ada, "BUY", 5, 100)
-    # Its series runs out: a definition never changes, so the test has it trade one that has expired already.
-    Instrument.objects.filter(id=soon.id).update(asset=some_expired_series())
+    placed(soon, ada, "SELL", 4, 110)
+    wait_until(lambda: soon.asset.expires_at <= database_now())
 
     assert close_expired() == 1
     assert close_expired() == 0
@@ -27,14 +32,8 @@ def test_an_expired_series_is_closed_and_every_other_left_alone():
     assert list(Order.objects.order_by("id").values_list("status", "reason")) == [
         ("CANCELLED", "series_expired"),
         ("OPEN", ""),
+        ("CANCELLED", "series_expired"),
     ]
     assert sum(Account.objects.values_list("held", flat=True)) == 500
-
-
-def some_expired_series():
-    from ledger.models import Asset
-
-    return Asset.objects.create(
-        code="OLD", kind="POOL", gpu_type="h100", gpu_memory_gb=80, network_gbps=400, definition=b"{}",
-        definition_hash=bytes(32), expires_at=timezone.now(), created_at=timezone.now(),
-    )  # fmt: skip
+    assert Account.objects.get(wallet__role="EXPIRED", asset=soon.asset).balance == 10 * GPU_SECONDS_PER_LOT
+    assert Asset.objects.get(id=soon.asset_id).swept_at is not None
