@@ -9,6 +9,7 @@ from ledger.keyhistory import KeyHistory, history_of
 from ledger.notes import Signer, Verifier, parse_verifier
 from ledger.policyfile import Policy, PolicyRefused, parse_policy
 from ledger.sealing import Sealer, sealed_key_entries
+from ledger.starting import refuse_an_older_database
 from ledger.treehead import TreeHeadFile
 
 
@@ -42,3 +43,15 @@ def configured_policy() -> Policy | None:
         return parse_policy(Path(settings.LEDGER_POLICY_FILE).read_bytes())
     except OSError as error:
         raise PolicyRefused(f"the policy file cannot be read: {error}") from error
+
+
+def check_before_start() -> None:
+    """Before a process serves or works. Raises KeyRefused, PolicyRefused or TreeHeadConflict.
+
+    Not where the site names no key, as tests and builds of images do.
+    """
+    if not settings.LEDGER_SIGNING_KEY_FILE or not settings.LEDGER_TREE_HEAD_FILE:
+        return
+    signers_at(settings.LEDGER_SIGNING_KEY_FILE, origin=settings.LEDGER_ORIGIN)
+    configured_policy()
+    refuse_an_older_database(TreeHeadFile(Path(settings.LEDGER_TREE_HEAD_FILE)))

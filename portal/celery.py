@@ -1,8 +1,10 @@
 """The Celery app. Messages only wake somebody up: what must happen is a row in Postgres."""
 
 import os
+from typing import Any
 
 from celery import Celery
+from celery.signals import worker_init
 from django.conf import settings
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
@@ -24,3 +26,11 @@ app.conf.beat_schedule = {
     "cosign": {"task": "portal.wallets.tasks.cosign", "schedule": 2.0, "options": {"expires": 10}},
     "expire-holds": {"task": "portal.wallets.tasks.expire_due_holds", "schedule": 30.0},
 }
+
+
+@worker_init.connect
+def check_ledger(**_: Any) -> None:
+    """A worker seals: it does not start on a ledger that is older than what was signed of it."""
+    from portal.starting import stop_unless_sound
+
+    stop_unless_sound()

@@ -33,6 +33,10 @@ class Home:
     def tree_head(self) -> Path:
         return self.path / "keys" / "tree-head"
 
+    @property
+    def policy(self) -> Path:
+        return self.path / "policy"
+
     def prepare(self) -> None:
         self.path.mkdir(parents=True, exist_ok=True)
         self.logs.mkdir(exist_ok=True)

@@ -26,9 +26,11 @@ from portal.embedded.home import ROOT, Home, HomeInUse, default_home
 from portal.embedded.postgres import APP_ROLE, OWNER_ROLE, EmbeddedPostgres, EmbeddedPostgresError
 from portal.embedded.supervisor import Child, Supervisor
 from portal.embedded.valkey import EmbeddedValkey, EmbeddedValkeyError
+from portal.embedded.witnesses import EmbeddedWitness, prepare_witnesses
 from scheduler.engines.local import LocalEngine
 
 DATABASE = "hourglass"
+ORIGIN = "hourglass.demo/log"
 READY_SECONDS = 60
 
 
@@ -47,6 +49,7 @@ class Site:
         self._postgres = EmbeddedPostgres(home.path / "pg")
         self._valkey = EmbeddedValkey(home.path / "valkey")
         self._supervisor = Supervisor(say)
+        self._witnesses = self._two_witnesses()
 
     @property
     def address(self) -> str:
@@ -64,7 +67,7 @@ class Site:
             self._migrate()
         with step("Making the demo world"):
             self._manage("seed_demo")
-        with step("Starting web, events, worker and beat"):
+        with step("Starting witnesses, web, events, worker and beat"):
             self._start_processes()
             self._wait_until_ready()
 
@@ -88,7 +91,8 @@ class Site:
             REDIS_URL=self._valkey.url,
             LEDGER_SIGNING_KEY_FILE=str(self.home.signing_key),
             LEDGER_TREE_HEAD_FILE=str(self.home.tree_head),
-            LEDGER_ORIGIN="hourglass.demo/log",
+            LEDGER_ORIGIN=ORIGIN,
+            LEDGER_POLICY_FILE=str(self.home.policy),
             HOURGLASS_JOBS_DIR=str(self.home.path / "jobs"),
             HOURGLASS_FOLLOW_SECONDS="1",
             EVENTS_ORIGIN=f"http://{host_name()}:{self.events_port}",
@@ -97,6 +101,15 @@ class Site:
         )
         if not self.home.signing_key.exists():
             make_key(self.home.signing_key)
+        prepare_witnesses(self._witnesses, policy=self.home.policy, signing_key=self.home.signing_key, origin=ORIGIN)
+
+    def _two_witnesses(self) -> list[EmbeddedWitness]:
+        found: list[EmbeddedWitness] = []
+        port = self.events_port
+        for name in ("north-institute", "south-institute"):
+            port = free_port(port + 1)
+            found.append(EmbeddedWitness(name, self.home.path / "witnesses" / name, port))
+        return found
 
     def _migrate(self) -> None:
         """Migrate when the migrations on disk are not those of the last time: a second start need not ask."""
@@ -119,6 +132,7 @@ class Site:
         python = [sys.executable, "-m"]
         celery = [*python, "celery", "-A", "portal.celery"]
         commands = {
+            **{witness.name: [*python, "ledger.witness", str(witness.config)] for witness in self._witnesses},
             # Few processes, many threads: callers of one instrument combine inside their process.
             "web": [
                 *python, "gunicorn", "portal.wsgi", "--bind", f"127.0.0.1:{self.port}", "--worker-class", "gthread",

@@ -14,8 +14,13 @@ from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 from redis.exceptions import RedisError
 
-from ledger.models import Checkpoint, Entry, Hold, Leaf, LogState
+from ledger.asking import Problem
+from ledger.configured import configured_policy
+from ledger.cosigning import cosignatures_of, states
+from ledger.models import Checkpoint, Entry, Hold, Leaf, LogState, WitnessState
 from ledger.numbering import unsealed_count
+from ledger.policyfile import PolicyRefused
+from ledger.publishing import newest_checkpoint, published_checkpoint
 from market.models import Instrument, Order
 from portal.people.templatetags.units import span
 from scheduler.models import Redemption
@@ -70,7 +75,7 @@ def _cache_readiness() -> str:
 
 
 def parts(*, now: datetime) -> list[Part]:
-    return [_log(now), _market(), _redemptions(now), *_worker(now), _holds(now)]
+    return [_log(now), *_witnesses(now), _market(), _redemptions(now), *_worker(now), _holds(now)]
 
 
 def _log(now: datetime) -> Part:
@@ -79,8 +84,8 @@ def _log(now: datetime) -> Part:
     state = LogState.objects.first()
     oldest = None
     if waiting:
-        unsealed = Entry.objects.filter(leaf__isnull=True).order_by("-id")[: waiting + 1]
-        oldest = min(unsealed.values_list("recorded_at", flat=True), default=None)
+        beyond = Entry.objects.filter(id__gt=state.sealed_to_id if state else 0).order_by("id")
+        oldest = beyond.values_list("recorded_at", flat=True).first()
     late = oldest is not None and now - oldest > SEAL_LATE
     last = Leaf.objects.select_related("entry").order_by("-index").first()
     figures = [
@@ -92,6 +97,54 @@ def _log(now: datetime) -> Part:
     ]
     says = _("Entries wait for the sealer longer than a minute.") if late else _("Entries are sealed as they come.")
     return Part(_("Ledger"), "attention" if late else "good", says, figures)
+
+
+def _witnesses(now: datetime) -> list[Part]:
+    """How far others have cosigned the log, and what is wrong with whom; nothing where nobody is asked."""
+    name = _("Witnesses")
+    try:
+        policy = configured_policy()
+    except PolicyRefused as error:
+        return [Part(name, "fault", _("The policy file cannot be used."), [(_("It says"), str(error))])]
+    newest, published = newest_checkpoint(), published_checkpoint(policy)
+    if policy is None:
+        return []
+    found = states(policy)
+    figures: list[tuple[str, Any]] = [
+        (_("Published up to"), f"{published.size:,}" if published else "–"),
+        (_("Sealed up to"), f"{newest.size:,}" if newest else "–"),
+        *((who, _witness_says(state, now)) for who, state in found.items()),
+    ]
+    troubled = [state for state in found.values() if state.problem]
+    if any(state.problem in {Problem.AHEAD, Problem.FORKED} for state in troubled):
+        says = _("A witness saw another history than this one: stop trading and see operations, “Restore”.")
+        return [Part(name, "fault", says, figures)]
+    behind = newest is not None and not policy.is_met_by(cosignatures_of([newest], policy)[newest.size])
+    if behind and newest is not None and now - newest.signed_at > SEAL_LATE:
+        says = _("The newest checkpoint is not cosigned by enough witnesses. Trading goes on.")
+        return [Part(name, "attention", says, figures)]
+    if troubled:
+        says = _("%(n)d of %(all)d witnesses do not cosign. The others are enough.")
+        return [Part(name, "attention", says % {"n": len(troubled), "all": len(found)}, figures)]
+    return [Part(name, "good", _("The log is cosigned as it grows."), figures)]
+
+
+def _witness_says(state: WitnessState, now: datetime) -> str:
+    wrong = {
+        Problem.AWAY: _("does not answer"),
+        Problem.SLOW: _("does not answer in time"),
+        Problem.BROKEN: _("is broken"),
+        Problem.REFUSES: _("refuses: it does not know this log or its key"),
+        Problem.LYING: _("answers what is no cosignature"),
+        Problem.CLOCK: _("has a wrong clock"),
+        Problem.AHEAD: _("saw more entries than the log has"),
+        Problem.FORKED: _("saw another history"),
+    }
+    if state.problem:
+        return f"{wrong[Problem(state.problem)]} ({state.detail})"
+    if state.answered_at is None:
+        return _("not asked yet")
+    return _("up to %(size)s, %(ago)s") % {"size": f"{state.size:,}", "ago": _ago(state.answered_at, now)}
 
 
 def _market() -> Part:

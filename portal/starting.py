@@ -1,0 +1,26 @@
+"""The last question before the web or a worker begins: may this ledger be served at all?"""
+
+import logging
+import sys
+
+from django.db import DatabaseError
+
+from ledger.configured import check_before_start
+from ledger.keys import KeyRefused
+from ledger.policyfile import PolicyRefused
+from ledger.treehead import TreeHeadConflict
+
+log = logging.getLogger(__name__)
+
+
+def stop_unless_sound() -> None:
+    """End the process, saying why, where it must not begin."""
+    try:
+        check_before_start()
+    except (KeyRefused, PolicyRefused, TreeHeadConflict) as error:
+        log.critical("not started: %s", error)
+        # gunicorn takes 3 of a worker to mean that starting others is of no use.
+        sys.exit(3)
+    except DatabaseError as error:
+        # Whoever starts before Postgres waits for it; the sealer asks the same question each time.
+        log.warning("the ledger was not looked at before the start: %s", error)
