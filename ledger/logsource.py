@@ -6,9 +6,9 @@ from typing import Protocol
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
+from ledger.regrown import WIDTH
 from ledger.tilepaths import partial_suffix, tile_path
 
-WIDTH = 256
 HASH_BYTES = 32
 # A bundle of 256 entries of the greatest length each.
 _MAX_BYTES = WIDTH * (2 + 65_535)

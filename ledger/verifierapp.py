@@ -21,6 +21,7 @@ MODULES = (
     "notes.py",
     "policyfile.py",
     "receipts.py",
+    "regrown.py",
     "replay.py",
     "replaying/__init__.py",
     "replaying/attested.py",

@@ -9,17 +9,18 @@ import argparse
 import json
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from ledger.entries import leaf_hash
 from ledger.keyhistory import KeyHistory
-from ledger.logsource import WIDTH, Folder, LogFiles, Source, source_of
-from ledger.merkle import EMPTY_ROOT, Frontier, node_hash
+from ledger.logsource import Folder, LogFiles, Source, source_of
+from ledger.merkle import EMPTY_ROOT
 from ledger.notes import BadNote, CheckpointText, UnverifiedNote, Verifier, parse_checkpoint, parse_note, parse_verifier
 from ledger.policyfile import Policy, PolicyRefused, parse_policy
 from ledger.receipts import HEADER as RECEIPT_HEADER
 from ledger.receipts import parse_receipt
+from ledger.regrown import WIDTH, Regrown, first_difference
 from ledger.replay import Replay
 from ledger.reporting import Report, as_json, as_text
 
@@ -39,24 +40,6 @@ class _Signed:
     name: str
     note: bytes
     text: CheckpointText
-
-
-@dataclass
-class _Tree:
-    """The tree as its leaves make it, by another way than the tiles that are checked against it."""
-
-    frontier: Frontier = field(default_factory=lambda: Frontier(_no_node, 0))
-    # Of each level of tiles above the leaves, the hashes that its tiles must have.
-    levels: list[list[bytes]] = field(default_factory=list)
-
-    def close_tile(self, hashes: Sequence[bytes], level: int = 0) -> None:
-        """A whole tile's own hash stands in the tile above it."""
-        if level == len(self.levels):
-            self.levels.append([])
-        row = self.levels[level]
-        row.append(_folded(hashes))
-        if len(row) % WIDTH == 0:
-            self.close_tile(row[-WIDTH:], level + 1)
 
 
 def verify_export(folder: Path, verifiers: Sequence[Verifier], policy: Policy | None = None) -> Report:
@@ -82,7 +65,7 @@ def verify_log(
         signed.append(_found(name, note))
         if signed[-1].text.size > size:
             raise Fault(size, f"the log ends here, but {name} is of {signed[-1].text.size} entries")
-    log, tree = LogFiles(source, size), _Tree()
+    log, tree = LogFiles(source, size), Regrown()
     replay = Replay(bodies=log.body)
     roots = _replayed(log, tree, replay, signed)
     _check_tiles(log, tree)
@@ -98,7 +81,7 @@ def _found(name: str, note: bytes) -> _Signed:
         raise Fault(0, f"{name} cannot be trusted: {error}") from error
 
 
-def _replayed(log: LogFiles, tree: _Tree, replay: Replay, signed: Sequence[_Signed]) -> dict[int, bytes]:
+def _replayed(log: LogFiles, tree: Regrown, replay: Replay, signed: Sequence[_Signed]) -> dict[int, bytes]:
     """Take every entry in; answers the roots at the sizes that were signed and where keys changed."""
     wanted: dict[int, bytes] = {checkpoint.text.size: checkpoint.text.root_hash for checkpoint in signed}
     roots, agreed, keys = {0: EMPTY_ROOT}, 0, 0
@@ -108,13 +91,13 @@ def _replayed(log: LogFiles, tree: _Tree, replay: Replay, signed: Sequence[_Sign
         if sealed is None:
             raise Fault(first, "the tile with its hash is missing or cut short")
         hashes = [leaf_hash(body) for body in bodies]
-        good = len(bodies) if hashes == sealed else _first_difference(hashes, sealed)
+        good = len(bodies) if hashes == sealed else first_difference(hashes, sealed)
         for index, hash_ in enumerate(hashes[:good], start=first):
-            tree.frontier.add(hash_)
+            tree.add(hash_)
             if fault := replay.apply(bodies[index - first], hash_):
                 raise Fault(index, fault)
             if index + 1 in wanted or len(replay.books.keys) > keys:
-                keys, root = len(replay.books.keys), tree.frontier.root()
+                keys, root = len(replay.books.keys), tree.root()
                 roots[index + 1] = root
                 if wanted.get(index + 1, root) != root:
                     raise Fault(agreed, f"the root signed at size {index + 1} is another: changed from here to there")
@@ -124,29 +107,19 @@ def _replayed(log: LogFiles, tree: _Tree, replay: Replay, signed: Sequence[_Sign
                 "is missing or cut short" if good == len(hashes) else "has other bytes than those that were sealed"
             )
             raise Fault(first + good, lacking)
-        if len(hashes) == WIDTH:
-            tree.close_tile(hashes)
     return roots
 
 
-def _first_difference(hashes: Sequence[bytes], sealed: Sequence[bytes]) -> int:
-    return next(
-        (place for place, pair in enumerate(zip(hashes, sealed, strict=False)) if pair[0] != pair[1]),
-        min(len(hashes), len(sealed)),
-    )
-
-
-def _check_tiles(log: LogFiles, tree: _Tree) -> None:
+def _check_tiles(log: LogFiles, tree: Regrown) -> None:
     """The tiles above the leaves: nobody's proof must be made from a wrong one."""
-    for level, hashes in enumerate(tree.levels, start=1):
-        for number in range((len(hashes) + WIDTH - 1) // WIDTH):
-            below = WIDTH**level
-            sealed = log.hashes(level, number)
-            if sealed is None:
-                raise Fault(number * WIDTH * below, f"tile {number} of level {level} is missing or cut short")
-            place = _first_difference(sealed, hashes[number * WIDTH :][:WIDTH])
-            if place < len(sealed):
-                raise Fault((number * WIDTH + place) * below, f"tile {number} of level {level} has another hash")
+    for level, number, hashes in tree.tiles():
+        below = WIDTH**level
+        sealed = log.hashes(level, number)
+        if sealed is None:
+            raise Fault(number * WIDTH * below, f"tile {number} of level {level} is missing or cut short")
+        place = first_difference(sealed, hashes)
+        if place < len(sealed):
+            raise Fault((number * WIDTH + place) * below, f"tile {number} of level {level} has another hash")
 
 
 def _handovers(source: Source, replay: Replay, have: set[int]) -> list[_Signed]:
@@ -197,16 +170,6 @@ def _check_signatures(
             if policy is not None and not policy.is_met_by(cosigned):
                 raise Fault(position, "the policy's witnesses have not cosigned the newest checkpoint")
     return witnesses
-
-
-def _folded(hashes: Sequence[bytes]) -> bytes:
-    while len(hashes) > 1:
-        hashes = [node_hash(hashes[i], hashes[i + 1]) for i in range(0, len(hashes), 2)]
-    return hashes[0]
-
-
-def _no_node(_level: int, _index: int) -> bytes:
-    raise AssertionError("an empty tree has no nodes")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -97,7 +97,7 @@ def _set_wallet_policy(books: Books, id_: bytes, policy: Mapping[str, Any], subj
     version = next_version(wallet.version, policy.get("version"), subject)
     rules = wallet_rules(policy)
     _check_role(books, id_, rules.role)
-    wallet.version, wallet.role, wallet.rules = version, rules.role, rules
+    wallet.version, wallet.said, wallet.role, wallet.rules = version, policy, rules.role, rules
     if rules.role:
         books.roles[rules.role] = wallet
     if rules == WalletRules(role=rules.role, owner=rules.owner):
@@ -126,7 +126,7 @@ def _set_asset_policy(books: Books, code: str, policy: Mapping[str, Any]) -> Non
         raise BrokenRule(f"is a policy for {code}, which is not defined")
     version = next_version(asset.version, policy.get("version"), f"asset:{code}")
     asset.rules = asset_rules(policy, is_credits=asset.rules.is_credits, expires_at=asset.expires_at)
-    asset.version = version
+    asset.version, asset.said = version, policy
 
 
 def _uuid(text: str) -> bytes:

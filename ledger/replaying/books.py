@@ -1,6 +1,7 @@
 """What the log so far says of wallets, assets, balances and holds."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -23,6 +24,8 @@ class Wallet:
     role: str = ""
     owner: bytes = b""
     version: int = 0
+    # The newest policy as the log has it.
+    said: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(slots=True, eq=False)
@@ -35,6 +38,7 @@ class Asset:
     resource_class: str = ""
     starts_at: datetime | None = None
     version: int = 0
+    said: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def expires_at(self) -> datetime | None:
@@ -59,6 +63,7 @@ class Hold:
     amount: int
     expires_at: datetime | None
     resolved: str = ""
+    captured: int = 0
 
 
 @dataclass(slots=True)

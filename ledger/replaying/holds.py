@@ -44,7 +44,7 @@ def _resolve(books: Books, entry: ParsedEntry, account: Account, change: int) ->
             raise BrokenRule("captures a hold after it expired")
     if entry.action == "EXPIRED" and not is_due:
         raise BrokenRule("expires a hold before its time")
-    found.resolved = entry.action
+    found.resolved, found.captured = entry.action, entry.captured
     _change_held(books, account, change)
     if entry.action == "CAPTURED":
         books.captured[account] = entry.captured

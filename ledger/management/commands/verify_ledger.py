@@ -2,7 +2,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from ledger.configured import configured_verifiers
+from ledger.configured import configured_policy, configured_verifiers
 from ledger.models import Checkpoint, Entry
 from ledger.verification import ledger_faults
 
@@ -11,7 +11,7 @@ class Command(BaseCommand):
     help = "Check that balances, holds, entries, tiles and checkpoints in the database agree."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        faults = list(ledger_faults(configured_verifiers()))
+        faults = list(ledger_faults(configured_verifiers(), configured_policy()))
         for fault in faults:
             self.stderr.write(f"FAULT {fault}")
         if faults:
