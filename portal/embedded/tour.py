@@ -16,8 +16,9 @@ from decimal import Decimal
 import requests
 
 from ledger.entries import leaf_hash
-from ledger.notes import BadNote, UnverifiedNote, parse_verifier
-from ledger.receipts import check_receipt, parse_receipt
+from ledger.notes import UnverifiedNote, parse_verifier
+from ledger.policyfile import parse_policy
+from ledger.receipts import Receipt, check_receipt, parse_receipt
 from portal.demo.people import PASSWORD, email
 from portal.demo.visitor import Form, Page, VisitFailed, Visitor
 
@@ -155,15 +156,25 @@ class Tour:
         expect(Decimal(0) < charged < Decimal(600) / HOUR, f"{charged} GPU-h were charged for a hold of 600 GPU-s")
 
     def prove(self) -> None:
-        """Rin's receipt for the charge verifies offline, with the log's public key alone."""
+        """Rin's receipt for the charge verifies offline, with the log's public key and its witnesses'."""
         page = self.rin.browser.get(self.job)
         entry = found(r'href="(/explorer/\d+/)"', page, "the entry of the charge")
         wait(lambda: self._answers(entry + "receipt"), "the entry was not sealed")
-        receipt = parse_receipt(requests.get(self.address + entry + "receipt", timeout=20).text)
+        policy = parse_policy(requests.get(self.address + "/log/policy", timeout=20).content)
+
+        def is_cosigned() -> bool:
+            return policy.is_met_by(policy.cosigners(self._receipt(entry).checkpoint))
+
+        wait(is_cosigned, "the entry was not cosigned")
+        receipt = self._receipt(entry)
         body = requests.get(self.address + entry + "bytes", timeout=20).content
         keys = requests.get(self.address + "/log/key", timeout=20).text.split()
         checkpoint = check_receipt(receipt, leaf_hash(body), [parse_verifier(key) for key in keys])
         say(f"      entry {receipt.index} of {checkpoint.size} in {checkpoint.origin}: signature and hashes are right")
+        say(f"      cosigned by {', '.join(sorted(policy.cosigners(receipt.checkpoint)))}")
+
+    def _receipt(self, entry: str) -> Receipt:
+        return parse_receipt(requests.get(f"{self.address}{entry}receipt", timeout=20).text)
 
     def _order(self, browser: Visitor, side: str, price: str) -> Page:
         page = browser.get(f"/market/{self.code}/")
@@ -225,7 +236,15 @@ def main(address: str) -> int:
         for number, (name, act) in enumerate(STEPS, start=1):
             say(f"\n  {number}. {name}: {(act.__doc__ or '').strip()}")
             act(tour)
-    except (VisitFailed, BadNote, UnverifiedNote, requests.RequestException, LookupError, ValueError) as error:
+    except (
+        VisitFailed,
+        BadNote,
+        UnverifiedNote,
+        PolicyRefused,
+        requests.RequestException,
+        LookupError,
+        ValueError,
+    ) as error:
         say(f"\nThe tour failed at step “{name}”: {error}")
         return 1
     say("\nEvery step did what it said.")
