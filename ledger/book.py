@@ -28,8 +28,8 @@ class AccountState:
     tag: bytes
     owner_id: int
     rules: WalletRules
-    balance_before: int = 0
-    held_before: int = 0
+    balance_before: int
+    held_before: int
 
     @property
     def available(self) -> int:
@@ -82,7 +82,6 @@ class Book:
     supplies: dict[str, Supply] = field(default_factory=dict)
 
     def add(self, account: AccountState) -> None:
-        account.balance_before, account.held_before = account.balance, account.held
         self.accounts[account.id] = account
         self.by_pair[account.wallet_id, account.asset_id] = account
 

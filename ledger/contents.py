@@ -15,6 +15,8 @@ from ledger.requests import ISSUER, HoldState, NewHold, NewPostings, NewRelease,
 FIELDS = ("kind", "hold", "asset", "from_wallet", "to_wallet", "amount", "timeout", "reference")
 LONGEST_SCOPE, LONGEST_KEY, LONGEST_REFERENCE = 80, 120, 80
 
+_ENCODE = json.JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":")).encode
+
 Content: TypeAlias = tuple[str | int | None, ...]
 
 
@@ -51,7 +53,7 @@ def content_of(row: Request, issuer_id: int, hold: HoldState | None) -> Content:
 
 def content_text(content: Sequence[str | int | None]) -> str:
     """The content as it is kept."""
-    return json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+    return _ENCODE(content)
 
 
 def read_content(text: str) -> Content:

@@ -10,7 +10,7 @@ from itertools import groupby
 from ledger import rules
 from ledger.book import MAX_AMOUNT, MAX_BALANCE, AccountState, AssetState, Book, Undo
 from ledger.contents import LONGEST_REFERENCE, Content, content_of, first_difference, is_key, read_content
-from ledger.entries import hold_body, leaf_hash, transfer_body
+from ledger.entries import TransferBodies, hold_body, leaf_hash, pack_side
 from ledger.requests import (
     CONFLICT,
     CREATED,
@@ -48,6 +48,9 @@ class Batch:
         self.keys: dict[tuple[str, str], tuple[Content, Answer]] = {}
         # How to take back what the chain at hand did; None outside chains.
         self._undo: list[Undo] | None = None
+        self._bodies = TransferBodies(book.now)
+        # Verdicts of policies that hang on neither the other side nor a position, by kind, asset, rules and direction.
+        self._verdicts: dict[tuple[str, int, int, bool], str | None] = {}
 
     def decide(self, rows: Sequence[Request]) -> list[Answer]:
         answers: list[Answer] = []
@@ -128,13 +131,21 @@ class Batch:
         return Answer(CREATED, entry=self._post(row.kind, row.reference, legs))
 
     def _transfer(self, row: NewTransfer) -> Answer:
-        amount = _checked(row.amount)
+        amount, kind = _checked(row.amount), row.kind
         giver = self._account(row.from_wallet_id, row.asset_id, "from_wallet")
         receiver = self._account(row.to_wallet_id, row.asset_id, "to_wallet")
         if giver is receiver:
             raise Refused("same_wallet", "to_wallet")
         legs = ((giver, -amount), (receiver, amount))
-        return Answer(CREATED, entry=self._post(row.kind, row.reference, legs))
+        self._check_policy(kind, giver, -amount, receiver, legs)
+        self._check_policy(kind, receiver, amount, giver, legs)
+        if giver.balance - amount < giver.held and not giver.may_go_negative:
+            raise Refused("not_enough", "amount")
+        if giver.balance - amount < -MAX_BALANCE or receiver.balance + amount > MAX_BALANCE:
+            raise Refused("overflow", "amount")
+        if kind == "ISSUE":
+            self._check_supply(legs)
+        return Answer(CREATED, entry=self._write(kind, row.reference, legs))
 
     def _place(self, row: NewHold) -> Answer:
         amount, now = _checked(row.amount), self.book.now
@@ -227,27 +238,34 @@ class Batch:
     def _check_policy(
         self, kind: str, account: AccountState, amount: int, other: AccountState | None, legs: Legs
     ) -> None:
-        asset, position = self.book.assets[account.asset_id], None
-        if amount > 0 and self.book.positions:
-            has = self.book.positions.get((account.owner_id, account.asset_id))
-            if has is not None:
-                position = has + sum(
-                    change
-                    for leg, change in legs
-                    if leg.owner_id == account.owner_id and leg.asset_id == account.asset_id
-                )
-        code = rules.refusal(
-            kind,
-            asset.rules,
-            account.rules,
-            gives=amount < 0,
-            now=self.book.now,
-            wallet_id=account.tag,
-            other=None if other is None else other.tag,
-            position=position,
-        )
+        asset = self.book.assets[account.asset_id]
+        plain = not self.book.positions and account.rules.receivers is None and asset.rules.receivers is None
+        name = (kind, asset.id, id(account.rules), amount < 0)
+        if plain and name in self._verdicts:
+            code = self._verdicts[name]
+        else:
+            code = rules.refusal(
+                kind,
+                asset.rules,
+                account.rules,
+                gives=amount < 0,
+                now=self.book.now,
+                wallet_id=account.tag,
+                other=None if other is None else other.tag,
+                position=self._position(account, legs) if amount > 0 else None,
+            )
+            if plain:
+                self._verdicts[name] = code
         if code is not None:
             raise Refused(code, "amount" if code == "position_limit" else None, about=asset.code)
+
+    def _position(self, account: AccountState, legs: Legs) -> int | None:
+        """What the beneficial owner would have afterwards, where anybody asks."""
+        has = self.book.positions.get((account.owner_id, account.asset_id))
+        if has is None:
+            return None
+        owner, asset = account.owner_id, account.asset_id
+        return has + sum(change for leg, change in legs if leg.owner_id == owner and leg.asset_id == asset)
 
     def _check_supply(self, legs: Legs) -> None:
         for account, amount in legs:
@@ -257,26 +275,17 @@ class Batch:
                 raise Refused("not_deliverable", "amount", about=asset.code)
 
     def _write(self, kind: str, reference: str, legs: Legs) -> PlannedEntry:
-        assets, now, accounts = self.book.assets, self.book.now, self.book.accounts
-        # An account that stands twice in one transfer has one posting, of the sum.
-        net: dict[int, int] = {}
+        if len({account.id for account, _ in legs}) < len(legs):
+            legs = _net(legs)
+        assets = self.book.assets
+        sides = b"".join([pack_side(account.tag, assets[account.asset_id].tag, amount) for account, amount in legs])
+        body = self._bodies.body(kind, reference, sides)
         for account, amount in legs:
-            net[account.id] = net.get(account.id, 0) + amount
-        postings = [(id_, amount) for id_, amount in net.items() if amount]
-        if not postings:
-            raise Refused("bad_amount", "amount")
-        sides = [(accounts[id_], amount) for id_, amount in postings]
-        body = transfer_body(
-            kind=kind,
-            reference=reference,
-            recorded_at=now,
-            postings=[(account.tag, assets[account.asset_id].tag, amount) for account, amount in sides],
-        )
-        for account, amount in sides:
             self._change(account, amount, 0)
             if kind == "ISSUE" and amount > 0:
                 self._issue(assets[account.asset_id], amount)
-        return self._log(PlannedEntry("TRANSFER", kind, reference, body, leaf_hash(body), postings, now))
+        postings = [(account.id, amount) for account, amount in legs]
+        return self._log(PlannedEntry("TRANSFER", kind, reference, body, leaf_hash(body), postings, self.book.now))
 
     def _log_hold(
         self,
@@ -367,6 +376,18 @@ class Batch:
     def _is_due(self, hold: HoldState) -> bool:
         """A hold's time is over once its end is reached, that instant included, whether or not anybody noticed."""
         return hold.expires_at is not None and hold.expires_at <= self.book.now
+
+
+def _net(legs: Legs) -> Legs:
+    """An account that stands twice in one transfer has one posting, of the sum."""
+    net: dict[int, int] = {}
+    for account, amount in legs:
+        net[account.id] = net.get(account.id, 0) + amount
+    accounts = {account.id: account for account, _ in legs}
+    left = [(accounts[id_], amount) for id_, amount in net.items() if amount]
+    if not left:
+        raise Refused("bad_amount", "amount")
+    return left
 
 
 def _checked(amount: object) -> int:

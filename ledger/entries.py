@@ -24,6 +24,7 @@ _ATTESTED = {b"POLICY": "POLICY", b"CAPACITY": "CAPACITY", b"KEY": "KEY"}
 HOLD_ACTIONS = frozenset({"PLACED", "CAPTURED", "RELEASED", "EXPIRED", "ORDERS"})
 
 Side = tuple[bytes, bytes, int]
+pack_side = _SIDE.pack
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,24 @@ def transfer_body(*, kind: str, reference: str, recorded_at: datetime, postings:
     A posting is (wallet's 16 bytes, the asset's definition hash, amount in the asset's smallest unit).
     """
     return _fields(b"TRANSFER", recorded_at, kind.encode(), reference.encode(), _packed(postings))
+
+
+class TransferBodies:
+    """The same bytes as `transfer_body`, for many transfers of one instant: what they share is put together once."""
+
+    def __init__(self, recorded_at: datetime) -> None:
+        self._recorded_at = recorded_at
+        self._heads: dict[str, bytes] = {}
+
+    def body(self, kind: str, reference: str, sides: bytes) -> bytes:
+        """`sides` are packed already (pack_side), in the order they are written."""
+        head = self._heads.get(kind)
+        if head is None:
+            head = self._heads[kind] = _fields(b"TRANSFER", self._recorded_at, kind.encode())
+        about = reference.encode()
+        body = b"".join((head, len(about).to_bytes(4, "big"), about, len(sides).to_bytes(4, "big"), sides))
+        assert len(body) <= MAX_BODY_BYTES, f"an entry of {len(body)} bytes fits no bundle"
+        return body
 
 
 def hold_body(

@@ -71,7 +71,7 @@ def enter(cursor: psycopg.Cursor[Any], rows: Sequence[Request]) -> Book:
     book = _read(cursor.fetchall())
     if any(row.kind == "ISSUE" for row in rows if isinstance(row, NewTransfer | NewPostings)):
         _read_supplies(book, rows)
-    if any(_has_limit(book, account) for account in book.accounts.values()):
+    if _limits_somebody(book):
         _read_positions(book, rows)
     return book
 
@@ -82,25 +82,36 @@ def integers(values: Iterable[int]) -> str:
 
 
 def _read(rows: Sequence[tuple[Any, ...]]) -> Book:
-    book = Book(now=_EPOCH + rows[0][1] * _MICROSECOND)
+    book = Book(now=_EPOCH)
+    policies: dict[int, tuple[WalletRules, int, str]] = {}
     for kind, a, b, c, d, e, f, t, u, v, x in rows:
         if kind == 1:
-            owner = int.from_bytes(x[16:], "big") if len(x) > 16 else b
-            account = AccountState(a, b, c, d, e, bool(f), x[:16], owner, PLAIN if t is None else _wallet_rules(t))
-            book.add(account)
-            if u == "ISSUER":
-                book.issuer_id = b
-                book.by_pair[ISSUER, c] = account
-        elif kind == 2:
-            code, resource_class = u.split("\x1f")
-            book.assets[a] = AssetState(a, code, x, _asset_rules(t, bool(b), v), resource_class)
+            book.add(AccountState(a, b, c, d, e, bool(f), x, b, PLAIN, d, e))
+        elif kind == 5:
+            policies[a] = (_wallet_rules(t), b or a, u)
+        elif kind == 4:
+            book.keys[t, u] = KnownKey(v, a, b)
         elif kind == 3:
             ends_at = None if f is None else _EPOCH + f * _MICROSECOND
             hold = HoldState(a, UUID(bytes=x), b, c, d, u, t, ends_at, e)
             book.holds[hold.id] = book.holds[hold.name] = hold
-        elif kind == 4:
-            book.keys[t, u] = KnownKey(v, a, b)
+        elif kind == 2:
+            code, resource_class = u.split("\x1f")
+            book.assets[a] = AssetState(a, code, x, _asset_rules(t, bool(b), v), resource_class)
+        else:
+            book.now = _EPOCH + a * _MICROSECOND
+    if policies:
+        _add_policies(book, policies)
     return book
+
+
+def _add_policies(book: Book, policies: dict[int, tuple[WalletRules, int, str]]) -> None:
+    for account in book.accounts.values():
+        if account.wallet_id in policies:
+            account.rules, account.owner_id, role = policies[account.wallet_id]
+            if role == "ISSUER":
+                book.issuer_id = account.wallet_id
+                book.by_pair[ISSUER, account.asset_id] = account
 
 
 @lru_cache(1000)
@@ -112,6 +123,12 @@ def _wallet_rules(text: str) -> WalletRules:
 def _asset_rules(text: str, is_credits: bool, expires_at: str | None) -> AssetRules:
     ends_at = None if expires_at is None else datetime.fromisoformat(expires_at)
     return asset_rules(loads(text), is_credits=is_credits, expires_at=ends_at)
+
+
+def _limits_somebody(book: Book) -> bool:
+    if any(asset.rules.position_limit is not None for asset in book.assets.values()):
+        return True
+    return any(account.rules.position_limit is not None for account in book.accounts.values())
 
 
 def _has_limit(book: Book, account: AccountState) -> bool:

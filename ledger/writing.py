@@ -1,11 +1,13 @@
 """Leaving the door: what a batch decided is written in one call, or by COPY where it is much."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import psycopg
 
 from ledger.contents import content_text
+from ledger.copying import HEADER, NULL, TRAILER, bigint, binary, columns, instant, text, three_bigints
 from ledger.deciding import Batch
 from ledger.loading import integers
 from ledger.requests import HoldState, PlannedEntry
@@ -119,7 +121,6 @@ def _optional(values: Any) -> str:
 
 
 def _copy_all(cursor: psycopg.Cursor[Any], batch: Batch, before: dict[int, int], after: dict[int, int]) -> None:
-    """Rows are made while Postgres takes in the ones before."""
     cursor.execute(
         "SELECT ARRAY(SELECT nextval('ledger_entry_id_seq') FROM generate_series(1, %s::integer)),"
         " ARRAY(SELECT nextval('ledger_hold_id_seq') FROM generate_series(1, %s::integer)),"
@@ -134,9 +135,9 @@ def _copy_all(cursor: psycopg.Cursor[Any], batch: Batch, before: dict[int, int],
         entry.id = id_
     for hold, id_ in zip(batch.placed, row[1], strict=True):
         hold.id = id_
-    _copy_entries(cursor, batch.entries)
+    _copy_entries(cursor, batch.entries, batch.book.now)
     if batch.placed:
-        _copy_holds(cursor, batch)
+        _copy_holds(cursor, batch.placed, batch.book.now)
     if batch.resolved:
         _resolve(cursor, batch)
     if batch.keys:
@@ -149,42 +150,38 @@ def _copy_all(cursor: psycopg.Cursor[Any], batch: Batch, before: dict[int, int],
         )
 
 
-def _copy_entries(cursor: psycopg.Cursor[Any], entries: Sequence[PlannedEntry]) -> None:
-    with cursor.copy(
-        "COPY ledger_entry (id, kind, transfer_kind, reference, body, leaf_hash, recorded_at)"
-        " FROM STDIN (FORMAT BINARY)"
-    ) as copy:
-        copy.set_types(["int8", "text", "text", "text", "bytea", "bytea", "timestamptz"])
-        for e in entries:
-            copy.write_row((e.id, e.kind, e.transfer_kind, e.reference, e.body, e.leaf, e.recorded_at))
-    with cursor.copy("COPY ledger_posting (transfer_id, account_id, amount) FROM STDIN (FORMAT BINARY)") as copy:
-        copy.set_types(["int8", "int8", "int8"])
-        for e in entries:
-            for account, amount in e.postings:
-                copy.write_row((e.id, account, amount))
+def _copy_entries(cursor: psycopg.Cursor[Any], entries: Sequence[PlannedEntry], now: datetime) -> None:
+    """Entries of a kind differ in id, reference, bytes and hash alone."""
+    start, end = columns(7), instant(now)
+    kinds: dict[tuple[str, str | None], bytes] = {}
+    parts = []
+    for e in entries:
+        kind = kinds.get((e.kind, e.transfer_kind))
+        if kind is None:
+            kind = kinds[e.kind, e.transfer_kind] = text(e.kind) + text(e.transfer_kind)
+        parts += (start, bigint(e.id), kind, text(e.reference), binary(e.body), binary(e.leaf), end)
+    _copy(cursor, "ledger_entry (id, kind, transfer_kind, reference, body, leaf_hash, recorded_at)", b"".join(parts))
+    postings = three_bigints([(e.id, account, amount) for e in entries for account, amount in e.postings])
+    if postings:
+        _copy(cursor, "ledger_posting (transfer_id, account_id, amount)", postings)
 
 
-def _copy_holds(cursor: psycopg.Cursor[Any], batch: Batch) -> None:
-    with cursor.copy(
-        "COPY ledger_hold (id, public_id, account_id, to_account_id, amount, captured_amount, reference, status,"
-        " placed_at, expires_at, resolved_at, placed_entry, resolved_entry) FROM STDIN (FORMAT BINARY)"
-    ) as copy:
-        copy.set_types(
-            [
-                "int8", "uuid", "int8", "int8", "int8", "int8", "text", "text", "timestamptz", "timestamptz",
-                "timestamptz", "int8", "int8",
-            ]
+def _copy_holds(cursor: psycopg.Cursor[Any], holds: Sequence[HoldState], now: datetime) -> None:
+    start, at = columns(13), instant(now)
+    parts = []
+    for h in holds:
+        assert h.placed is not None
+        done = h.resolved is not None
+        parts += (
+            start, bigint(h.id), binary(h.name.bytes), bigint(h.account_id), bigint(h.to_account_id), bigint(h.amount),
+            bigint(h.captured), text(h.reference), text(h.status), at, instant(h.expires_at), at if done else NULL,
+            bigint(h.placed.id), bigint(h.resolved.id if h.resolved is not None else None),
         )  # fmt: skip
-        now = batch.book.now
-        for h in batch.placed:
-            assert h.placed is not None
-            copy.write_row(
-                (
-                    h.id, h.name, h.account_id, h.to_account_id, h.amount, h.captured, h.reference, h.status, now,
-                    h.expires_at, None if h.resolved is None else now, h.placed.id,
-                    None if h.resolved is None else h.resolved.id,
-                )
-            )  # fmt: skip
+    table = (
+        "ledger_hold (id, public_id, account_id, to_account_id, amount, captured_amount, reference, status, placed_at,"
+        " expires_at, resolved_at, placed_entry, resolved_entry)"
+    )
+    _copy(cursor, table, b"".join(parts))
 
 
 def _resolve(cursor: psycopg.Cursor[Any], batch: Batch) -> None:
@@ -205,9 +202,14 @@ def _resolve(cursor: psycopg.Cursor[Any], batch: Batch) -> None:
 
 
 def _copy_keys(cursor: psycopg.Cursor[Any], batch: Batch) -> None:
-    with cursor.copy(
-        "COPY ledger_idempotencykey (scope, key, content, entry_id, hold_id, created_at) FROM STDIN (FORMAT BINARY)"
-    ) as copy:
-        copy.set_types(["text", "text", "text", "int8", "int8", "timestamptz"])
-        for (scope, key), (content, answer) in batch.keys.items():
-            copy.write_row((scope, key, content_text(content), answer.entry_id, answer.hold_id, batch.book.now))
+    start, at = columns(6), instant(batch.book.now)
+    parts = []
+    for (scope, key), (content, answer) in batch.keys.items():
+        made, hold = bigint(answer.entry_id), bigint(answer.hold_id)
+        parts += (start, text(scope), text(key), text(content_text(content)), made, hold, at)
+    _copy(cursor, "ledger_idempotencykey (scope, key, content, entry_id, hold_id, created_at)", b"".join(parts))
+
+
+def _copy(cursor: psycopg.Cursor[Any], table: str, rows: bytes) -> None:
+    with cursor.copy(f"COPY {table} FROM STDIN (FORMAT BINARY)") as copy:
+        copy.write(HEADER + rows + TRAILER)

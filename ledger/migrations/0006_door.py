@@ -43,6 +43,19 @@ DROP INDEX posting_by_transfer;
 ALTER TABLE ledger_posting ADD PRIMARY KEY (transfer_id, account_id);
 """
 
+# The posting trigger reads accounts by their keys, however few or many they are: with the plan left to a guess it read
+# the whole table for every transfer as long as that was small.
+TRIGGER = """
+ALTER FUNCTION ledger_apply_postings() SET enable_seqscan = off;
+ALTER FUNCTION ledger_apply_postings() SET enable_hashjoin = off;
+ALTER FUNCTION ledger_apply_postings() SET enable_mergejoin = off;
+"""
+TRIGGER_REVERSE = """
+ALTER FUNCTION ledger_apply_postings() RESET enable_seqscan;
+ALTER FUNCTION ledger_apply_postings() RESET enable_hashjoin;
+ALTER FUNCTION ledger_apply_postings() RESET enable_mergejoin;
+"""
+
 # The one place that says what time it is where time decides value.
 CLOCK = """
 CREATE FUNCTION ledger_clock() RETURNS timestamptz LANGUAGE sql VOLATILE AS 'SELECT clock_timestamp()';
@@ -50,17 +63,23 @@ CREATE FUNCTION ledger_clock() RETURNS timestamptz LANGUAGE sql VOLATILE AS 'SEL
 CLOCK_REVERSE = "DROP FUNCTION ledger_clock();"
 
 # Open the accounts that are missing, lock every account once in id order, and read, with the locks held, whatever a
-# decision needs. Each statement of a volatile function sees what was committed before it: only the first must not be
-# trusted. Kinds of rows: 0 the instant, 1 account, 2 asset, 3 hold, 4 key.
-ENTER = """
+# decision needs. Each statement of a volatile function sees what was committed before it; what the first reads beside
+# the locked rows never changes. Kinds of rows: 0 the instant, 1 account, 2 asset, 3 hold, 4 key, 5 policy of a wallet
+# that has one. Few rows by their keys, whatever the tables' sizes: so the plans are fixed.
+FIXED_PLANS = "SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off"
+PLAIN = """frozen_at IS NULL AND may_sell AND NOT unlimited AND locked_until IS NULL AND position_limit IS NULL
+    AND receivers IS NULL AND beneficial_owner_id IS NULL AND role IS NULL"""
+ENTER = f"""
+CREATE INDEX ledger_wallet_with_policy ON ledger_wallet (id) WHERE NOT ({PLAIN});
 CREATE FUNCTION ledger_enter(
     p_wallets bigint[], p_assets bigint[], p_accounts bigint[], p_holds bigint[], p_hold_names uuid[],
     p_scopes text[], p_keys text[]
 ) RETURNS TABLE (
     kind integer, a bigint, b bigint, c bigint, d bigint, e bigint, f bigint, t text, u text, v text, x bytea
-) LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+) LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp {FIXED_PLANS} AS $$
 DECLARE
     wanted bigint[];
+    others bigint[] := p_accounts;
     missing integer;
 BEGIN
     IF 0 = ANY (p_wallets) THEN
@@ -81,34 +100,38 @@ BEGIN
         SELECT array_agg(acc.id) INTO wanted FROM unnest(p_wallets, p_assets) AS pair (wallet, asset)
         JOIN ledger_account acc ON acc.wallet_id = pair.wallet AND acc.asset_id = pair.asset;
     END IF;
-    wanted := wanted || p_accounts;
     IF cardinality(p_holds) > 0 OR cardinality(p_hold_names) > 0 THEN
         -- A hold's accounts never change, so they can be read before the locks.
-        wanted := wanted || ARRAY(
+        others := others || ARRAY(
             SELECT unnest(ARRAY[h.account_id, h.to_account_id]) FROM ledger_hold h
             WHERE h.id = ANY (p_holds) OR h.public_id = ANY (p_hold_names)
         );
     END IF;
-    PERFORM 1 FROM ledger_account acc WHERE acc.id = ANY (wanted) ORDER BY acc.id FOR NO KEY UPDATE;
+    wanted := wanted || others;
+    RETURN QUERY
+        SELECT 1, acc.id, acc.wallet_id, acc.asset_id, acc.balance, acc.held, acc.may_go_negative::int::bigint,
+            NULL::text, NULL::text, NULL::text, uuid_send(w.public_id)
+        FROM ledger_account acc JOIN ledger_wallet w ON w.id = acc.wallet_id
+        WHERE acc.id = ANY (wanted) ORDER BY acc.id FOR NO KEY UPDATE OF acc;
     RETURN QUERY SELECT 0, (extract(epoch FROM ledger_clock()) * 1000000)::bigint, 0::bigint, 0::bigint, 0::bigint,
         0::bigint, 0::bigint, NULL::text, NULL::text, NULL::text, NULL::bytea;
     RETURN QUERY
-        SELECT 1, acc.id, acc.wallet_id, acc.asset_id, acc.balance, acc.held, acc.may_go_negative::int::bigint,
-            CASE WHEN w.frozen_at IS NULL AND w.may_sell AND NOT w.unlimited AND w.locked_until IS NULL
-                AND w.position_limit IS NULL AND w.receivers IS NULL THEN NULL
-            ELSE jsonb_strip_nulls(jsonb_build_object('frozen', w.frozen_at IS NOT NULL, 'may_sell', w.may_sell,
+        SELECT 5, w.id, w.beneficial_owner_id, 0::bigint, 0::bigint, 0::bigint, 0::bigint,
+            jsonb_strip_nulls(jsonb_build_object('frozen', w.frozen_at IS NOT NULL, 'may_sell', w.may_sell,
                 'locked_until', w.locked_until, 'position_limit', w.position_limit, 'unlimited', w.unlimited,
-                'receivers', w.receivers))::text END,
-            w.role::text, NULL::text, uuid_send(w.public_id) || coalesce(int8send(w.beneficial_owner_id), '')
-        FROM ledger_account acc JOIN ledger_wallet w ON w.id = acc.wallet_id WHERE acc.id = ANY (wanted);
+                'receivers', w.receivers))::text,
+            w.role::text, NULL::text, NULL::bytea
+        FROM ledger_wallet w WHERE NOT ({PLAIN}) AND w.id = ANY (
+            p_wallets || ARRAY(SELECT acc.wallet_id FROM ledger_account acc
+                WHERE acc.id = ANY (others)));
     RETURN QUERY
         SELECT 2, s.id, (s.kind = 'CREDITS')::int::bigint, 0::bigint, 0::bigint, 0::bigint, 0::bigint,
             jsonb_strip_nulls(jsonb_build_object('paused', s.paused_at IS NOT NULL, 'locked_until', s.locked_until,
                 'position_limit', s.position_limit, 'receivers', s.receivers))::text,
             s.code || chr(31) || s.resource_class, s.expires_at::text, s.definition_hash
-        FROM ledger_asset s WHERE s.id IN (
-            SELECT unnest(p_assets) UNION SELECT acc.asset_id FROM ledger_account acc WHERE acc.id = ANY (wanted)
-        );
+        FROM ledger_asset s WHERE s.id = ANY (
+            p_assets || ARRAY(SELECT acc.asset_id FROM ledger_account acc
+                WHERE acc.id = ANY (others)));
     IF cardinality(p_holds) > 0 OR cardinality(p_hold_names) > 0 THEN
         RETURN QUERY
             SELECT 3, h.id, h.account_id, h.to_account_id, h.amount, h.captured_amount,
@@ -125,7 +148,7 @@ BEGIN
     END IF;
 END $$;
 """
-ENTER_REVERSE = "DROP FUNCTION ledger_enter;"
+ENTER_REVERSE = "DROP FUNCTION ledger_enter; DROP INDEX ledger_wallet_with_policy;"
 
 # Write what was decided, for few rows (COPY takes over for many). Entries get their ids here, with every lock held, so
 # that ids agree with the order of conflicts. Falls of `held` go before the postings and rises after, where the rise is
@@ -143,7 +166,7 @@ CREATE FUNCTION ledger_write(
     p_scopes text[], p_keys text[], p_contents text[], p_key_places bigint[], p_key_holds bigint[],
     p_after_accounts bigint[], p_after bigint[],
     OUT ids bigint[], OUT hold_ids bigint[]
-) LANGUAGE plpgsql AS $$
+) LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan AS $$
 BEGIN
     IF cardinality(p_before) > 0 THEN
         PERFORM ledger_change_held(p_before_accounts, p_before);
@@ -281,6 +304,7 @@ class Migration(migrations.Migration):
                 ),
             ],
         ),
+        migrations.RunSQL(TRIGGER, TRIGGER_REVERSE),
         migrations.RunSQL(CLOCK, CLOCK_REVERSE),
         migrations.RunSQL(ENTER, ENTER_REVERSE),
         migrations.RunSQL(WRITE, WRITE_REVERSE),

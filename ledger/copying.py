@@ -1,0 +1,40 @@
+"""Postgres's binary COPY, put together by hand: a block for a table, several times as fast as a row at a time. Pure."""
+
+import struct
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+
+HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
+TRAILER = b"\xff\xff"
+NULL = b"\xff\xff\xff\xff"
+# A row of three bigints: the number of columns, and each behind its length.
+_THREE = struct.Struct(">hiqiqiq")
+_BIGINT = struct.Struct(">iq")
+_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def three_bigints(rows: Iterable[tuple[int, int, int]]) -> bytes:
+    pack = _THREE.pack
+    return b"".join([pack(3, 8, a, 8, b, 8, c) for a, b, c in rows])
+
+
+def bigint(value: int | None) -> bytes:
+    return NULL if value is None else _BIGINT.pack(8, value)
+
+
+def text(value: str | None) -> bytes:
+    return NULL if value is None else binary(value.encode())
+
+
+def binary(value: bytes) -> bytes:
+    return len(value).to_bytes(4, "big") + value
+
+
+def instant(value: datetime | None) -> bytes:
+    return NULL if value is None else _BIGINT.pack(8, (value - _EPOCH) // _MICROSECOND)
+
+
+def columns(count: int) -> bytes:
+    """What a row starts with."""
+    return count.to_bytes(2, "big")
