@@ -1,4 +1,7 @@
-"""Signing keys: Ed25519 keys in a file of mode 0600, the log's first key first. `python -m ledger.keys FILE` makes one.
+"""Signing keys: Ed25519 keys in a file of mode 0600, the log's first key first.
+
+python -m ledger.keys FILE                    make a key
+python -m ledger.keys --public FILE ORIGIN    print the public keys, a line each
 
 Needs no Django and no database: witnesses use it too.
 """
@@ -77,16 +80,24 @@ def _new_pem() -> bytes:
 
 
 def main(arguments: list[str]) -> int:
-    """Make a key where settings do not exist yet."""
-    if len(arguments) != 1:
-        print("usage: python -m ledger.keys FILE", file=sys.stderr)  # noqa: T201
-        return 2
+    """Make a key where settings do not exist yet, or say its public half."""
     try:
-        make_key(Path(arguments[0]))
+        match arguments:
+            case ["--public", file, origin]:
+                for signer in load_signers(Path(file), origin=origin):
+                    print(signer.verifier)  # noqa: T201
+            case [file] if not file.startswith("-"):
+                make_key(Path(file))
+                print(f"Made {file}.")  # noqa: T201
+            case _:
+                print(__doc__, file=sys.stderr)  # noqa: T201
+                return 2
+    except KeyRefused as error:
+        print(error, file=sys.stderr)  # noqa: T201
+        return 1
     except OSError as error:
         print(f"No key was made: {error}.", file=sys.stderr)  # noqa: T201
         return 1
-    print(f"Made {arguments[0]}.")  # noqa: T201
     return 0
 
 
