@@ -89,6 +89,7 @@ RULES: dict[str, Rule] = {
     "entry-bytes": public("here", "there", "missing"),
     "log-checkpoint": public(),
     "log-key": public(),
+    "log-policy": public("missing"),
     "log-tile": public("missing"),
     "wallet": signed_in(),
     "read-wallet": mine(),
@@ -155,14 +156,28 @@ ALLAUTH = ("account_", "mfa_", "usersessions_", "socialaccount_", "openid_connec
 
 STAFF = ("admin", "other", "auditor", "operator")
 # Rows of the admin that belong to nobody: all staff read them.
-SHARED = {"ledger.asset", "ledger.checkpoint", "market.instrument", "scheduler.resourceclass"}
+SHARED = {
+    "ledger.asset",
+    "ledger.capacity",
+    "ledger.checkpoint",
+    "ledger.policy",
+    "market.instrument",
+    "scheduler.resourceclass",
+}
 # What is made in the admin, and by whom of its roles.
 ADDED_BY = {
     "people.membership": ("admin", "other"),
     "grants.grantupload": ("admin", "other"),
     "ledger.asset": ("admin", "other", "operator"),
+    "ledger.capacity": ("admin", "other", "operator"),
     "people.organisation": ("operator",),
     "scheduler.resourceclass": ("operator",),
+}
+# Asking for what takes two persons: department admins about their own, operators about anything.
+ASK = {
+    "here": row(LOGIN, LOGIN, admin=200, other=404, auditor=403, operator=200),
+    "there": row(LOGIN, LOGIN, admin=404, other=200, auditor=403, operator=200),
+    "missing": row(LOGIN, LOGIN, admin=404, other=404, auditor=403, operator=404),
 }
 # Pages of our own within the admin, beside the models': who may open them.
 ADMIN_PAGES: dict[str, dict[str, dict[str, int]]] = {
@@ -173,10 +188,14 @@ ADMIN_PAGES: dict[str, dict[str, dict[str, int]]] = {
         "there": row(LOGIN, LOGIN, admin=404, other=200, auditor=403, operator=403),
         "missing": row(LOGIN, LOGIN, admin=404, other=404, auditor=403, operator=403),
     },
-    "ledger_wallet_unfreeze": {
-        "here": row(LOGIN, LOGIN, admin=200, other=404, auditor=403, operator=403),
-        "there": row(LOGIN, LOGIN, admin=404, other=200, auditor=403, operator=403),
-        "missing": row(LOGIN, LOGIN, admin=404, other=404, auditor=403, operator=403),
+    "ledger_wallet_unfreeze": ASK,
+    "ledger_wallet_change_policy": ASK,
+    "ledger_wallet_force": ASK,
+    "ledger_wallet_recover": ASK,
+    "ledger_entry_correct": ASK,
+    "ledger_asset_change_policy": {
+        "here": row(LOGIN, LOGIN, admin=200, other=200, auditor=403, operator=200),
+        "missing": row(LOGIN, LOGIN, admin=404, other=404, auditor=403, operator=404),
     },
     "market_instrument_halt": {
         "here": row(LOGIN, LOGIN, admin=200, other=200, auditor=403, operator=200),

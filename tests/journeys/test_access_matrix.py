@@ -113,7 +113,7 @@ def administration(role: str, two: Two) -> list[str]:
                 expect(refused, reverse(f"admin:{name}_change", args=[key]), "post")
                 expect(refused, reverse(f"admin:{name}_delete", args=[key]), "post", post="yes")
     for name, places in ADMIN_PAGES.items():
-        label = {"l": "ledger.wallet", "m": "market.instrument"}.get(name[0], "")
+        label = ".".join(name.split("_")[:2])
         for place, codes in places.items():
             key = NO_ID if place == "missing" else two.objects[place or "here"].get(label)
             url = reverse(f"admin:{name}", args=[key] if place else [])

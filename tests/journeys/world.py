@@ -10,9 +10,10 @@ from typing import Any
 from django.test import Client
 from django.utils import timezone
 
+from ledger.approvals import ask_approval
 from ledger.configured import configured_sealer
 from ledger.keys import make_key
-from ledger.models import Account, Checkpoint, Hold, Posting
+from ledger.models import Account, Capacity, Checkpoint, Hold, Policy, Posting
 from ledger.sealing import seal_entries
 from market.instruments import open_instrument
 from market.models import Instrument, Order, Trade
@@ -91,6 +92,11 @@ def objects_of(world: World) -> dict[str, Any]:
     trade = Trade.objects.filter(taker__wallet=researcher.wallet).get()
     code = world.cohort.codes.get()
     entry = Posting.objects.filter(account__wallet=world.student.wallet).latest("transfer_id").transfer_id
+    asked = ask_approval(
+        kind="POLICY", content={"wallet": world.student.wallet_id, "of": world.student.wallet_id,
+                                "changes": {"position_limit": 3600}},
+        reason="matrix", requester_id=world.admin.id, now=now,
+    )  # fmt: skip
     return {
         "wallet": researcher.wallet.public_id,
         "redemption": redemption.public_id,
@@ -108,6 +114,9 @@ def objects_of(world: World) -> dict[str, Any]:
         "ledger.entry": entry,
         "ledger.hold": Hold.objects.get(redemption=redemption).id,
         "ledger.asset": world.series.id,
+        "ledger.approval": asked.id,
+        "ledger.capacity": Capacity.objects.earliest("id").id,
+        "ledger.policy": Policy.objects.earliest("id").id,
         "market.instrument": Instrument.objects.get().id,
         "market.order": order.id,
         "market.trade": trade.pk,
