@@ -1,0 +1,419 @@
+"""Whole requests at the ledger's door: rows that stand alone, chains, keys, and each refusal's own code."""
+
+import random
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import pytest
+from django.db import transaction
+from django.utils import timezone
+
+from ledger.door import post_batch
+from ledger.history import account_history, balance_at, trial_balance_at
+from ledger.keys import load_signer, make_key
+from ledger.models import Account, Asset, Entry, Hold, IdempotencyKey, Leaf, Posting, Wallet
+from ledger.replay import Replay
+from ledger.requests import Answer, NewCapture, NewHold, NewRelease, NewTransfer, Request
+from ledger.sealing import Sealer, seal_entries
+from ledger.treehead import TreeHeadFile
+from ledger.verification import ledger_faults
+from ledger.wallets import freeze_wallet
+from tests import full
+from tests.clock import clock_ahead
+from tests.ledger.builders import given, some_series, some_wallet, the_credits
+from tests.ledger.test_transfers import balances, in_parallel
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def send(giver: Account, receiver: Account, amount: int, key: str = "", **fields: object) -> NewTransfer:
+    return NewTransfer(
+        **{
+            "kind": "SEND", "asset_id": giver.asset_id, "from_wallet_id": giver.wallet_id,
+            "to_wallet_id": receiver.wallet_id, "amount": amount, "scope": "test" if key else "", "key": key,
+        } | fields
+    )  # fmt: skip
+
+
+def hold(account: Account, amount: int, key: str = "", **fields: object) -> NewHold:
+    scope = "test" if key else ""
+    shared = {
+        "asset_id": account.asset_id,
+        "wallet_id": account.wallet_id,
+        "amount": amount,
+        "scope": scope,
+        "key": key,
+    }
+    return NewHold(**shared | fields)
+
+
+def outcomes(answers: list[Answer]) -> list[str]:
+    return [answer.code or answer.status for answer in answers]
+
+
+def two(amount: int = 100) -> tuple[Account, Account]:
+    series = some_series()
+    return given(some_wallet(), series, amount), given(some_wallet("Bob"), series, 1)
+
+
+def test_rows_stand_alone_and_a_refused_one_spoils_nobody_elses():
+    ada, bob = two()
+
+    answers = post_batch([send(ada, bob, 60, "a"), send(ada, bob, 60, "b"), send(ada, bob, 40, "c")])
+
+    assert outcomes(answers) == ["CREATED", "not_enough", "CREATED"]
+    assert balances(ada, bob) == [(0, 0), (101, 0)]
+    assert IdempotencyKey.objects.filter(key="b").count() == 0
+
+
+def test_what_one_row_receives_the_next_may_spend():
+    ada, bob = two()
+
+    answers = post_batch([send(bob, ada, 2), send(ada, bob, 100), send(bob, ada, 101)])
+
+    assert outcomes(answers) == ["not_enough", "CREATED", "CREATED"]
+    assert balances(ada, bob) == [(101, 0), (0, 0)]
+
+
+def test_a_chain_stands_or_falls_together():
+    ada, bob = two()
+
+    answers = post_batch(
+        [
+            send(ada, bob, 10, "a", chain=1), send(ada, bob, 1000, "b", chain=1), send(ada, bob, 10, "c", chain=1),
+            send(ada, bob, 20, "d", chain=2), hold(ada, 80, "e", chain=2), send(ada, bob, 1, "f"),
+        ]
+    )  # fmt: skip
+
+    assert outcomes(answers) == ["chain_failed", "not_enough", "chain_failed", "CREATED", "CREATED", "not_enough"]
+    assert balances(ada, bob) == [(80, 80), (21, 0)]
+    assert set(IdempotencyKey.objects.filter(scope="test", key__in="abcdef").values_list("key", flat=True)) == {
+        "d",
+        "e",
+    }
+
+
+def test_a_chain_that_fails_takes_back_holds_captures_and_releases():
+    ada, bob = two()
+    first, second = (post_batch([hold(ada, 20)])[0].hold for _ in range(2))
+    assert first is not None
+    assert second is not None
+
+    answers = post_batch(
+        [
+            NewCapture(hold=first.name, to_account_id=bob.id, chain=7),
+            NewRelease(hold=second.id, chain=7),
+            hold(ada, 10, chain=7),
+            send(bob, ada, 10**6, chain=7),
+        ]
+    )
+
+    assert outcomes(answers) == ["chain_failed"] * 3 + ["not_enough"]
+    assert balances(ada, bob) == [(100, 40), (1, 0)]
+    assert set(Hold.objects.values_list("status", flat=True)) == {"OPEN"}
+
+
+def test_a_chain_asked_for_again_answers_as_it_did_and_half_of_one_fails():
+    ada, bob = two()
+    chain = [send(ada, bob, 10, "a", chain=1), send(ada, bob, 5, "b", chain=1)]
+    first = post_batch(chain)
+
+    again = post_batch(chain)
+    half = post_batch([send(ada, bob, 10, "a", chain=1), send(ada, bob, 5, "c", chain=1)])
+
+    assert outcomes(again) == ["EXISTS", "EXISTS"]
+    assert [answer.entry_id for answer in again] == [answer.entry_id for answer in first]
+    assert outcomes(half) == ["EXISTS", "chain_failed"]
+    assert balances(ada) == [(85, 0)]
+
+
+def test_a_key_twice_in_one_batch_has_one_effect_and_other_content_is_named():
+    ada, bob = two()
+    row = send(ada, bob, 10, "a")
+
+    answers = post_batch([row, row, send(ada, bob, 11, "a"), send(ada, bob, 10, "a", kind="GRANT"), send(ada, bob, 1)])
+
+    assert [answer.status for answer in answers] == ["CREATED", "EXISTS", "CONFLICT", "CONFLICT", "CREATED"]
+    assert [answer.field for answer in answers] == [None, None, "amount", "kind", None]
+    assert answers[0].entry_id == answers[1].entry_id
+    assert balances(ada) == [(89, 0)]
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"kind": "GRANT", "amount": 1}, "kind"),
+        ({"asset_id": "credits", "amount": 1}, "asset"),
+        ({"from_wallet_id": "bob", "to_wallet_id": "ada", "amount": 1}, "from_wallet"),
+        ({"to_wallet_id": "cyn", "amount": 1}, "to_wallet"),
+        ({"amount": 11, "reference": "other"}, "amount"),
+        ({"reference": "other"}, "reference"),
+    ],
+)
+def test_the_first_field_that_differs_is_named(change, field):
+    ada, bob = two()
+    ids = {"ada": ada.wallet_id, "bob": bob.wallet_id, "cyn": some_wallet("Cyn").id, "credits": the_credits().id}
+    post_batch([send(ada, bob, 10, "a")])
+
+    asked = {"amount": 10} | {name: ids.get(value, value) for name, value in change.items()}
+    answer = post_batch([send(ada, bob, asked.pop("amount"), "a", **asked)])[0]
+
+    assert (answer.status, answer.code, answer.field) == ("CONFLICT", "idempotency_conflict", field)
+
+
+def test_keys_of_different_scopes_never_meet():
+    ada, bob = two()
+
+    answers = post_batch([send(ada, bob, 1, "a", scope=scope) for scope in ("one", "two", "one")])
+
+    assert outcomes(answers) == ["CREATED", "CREATED", "EXISTS"]
+
+
+def test_a_refused_keys_request_may_be_tried_again():
+    ada, bob = two()
+    assert outcomes(post_batch([send(ada, bob, 1000, "a")])) == ["not_enough"]
+    given(Wallet.objects.get(id=ada.wallet_id), Asset.objects.get(id=ada.asset_id), 1000)
+
+    assert outcomes(post_batch([send(ada, bob, 1000, "a")])) == ["CREATED"]
+
+
+def test_ten_batches_at_once_with_the_same_keys_have_one_effect():
+    ada, bob = two()
+    rows = [send(ada, bob, 3, f"k{n}") for n in range(8)]
+
+    results = in_parallel(10, lambda _: post_batch(rows))
+
+    ids = {tuple(answer.entry_id for answer in answers) for answers in results}
+    assert len(ids) == 1
+    assert balances(ada) == [(76, 0)]
+
+
+def test_each_refusal_of_a_hold_has_its_own_code():
+    ada, bob = two()
+    names = {name: uuid4() for name in ("captured", "released", "expired", "open")}
+    post_batch(
+        [
+            *(hold(ada, 10, hold=name, to_wallet_id=bob.wallet_id) for name in list(names.values())[:2]),
+            hold(ada, 10, hold=names["expired"], timeout=timedelta(hours=1)),
+            hold(ada, 10, hold=names["open"]),
+            NewCapture(hold=names["captured"], amount=4),
+            NewRelease(hold=names["released"]),
+        ]
+    )
+
+    def asked() -> list[str]:
+        return outcomes(
+            post_batch(
+                [
+                    NewCapture(hold=names["captured"], to_account_id=bob.id),
+                    NewRelease(hold=names["captured"]),
+                    NewCapture(hold=names["released"], to_account_id=bob.id),
+                    NewRelease(hold=names["expired"], expires=True),
+                    NewCapture(hold=names["open"], amount=11, to_account_id=bob.id),
+                    NewCapture(hold=names["open"]),
+                    NewRelease(hold=uuid4()),
+                    hold(ada, 1, hold=names["open"]),
+                ]
+            )
+        )
+
+    common = ["hold_already_captured", "hold_already_captured", "hold_already_released"]
+    rest = ["hold_exceeded", "no_receiver", "hold_unknown", "hold_known"]
+    assert asked() == [*common, "hold_not_due", *rest]
+    with clock_ahead(timedelta(hours=2)):
+        late = outcomes(post_batch([NewCapture(hold=names["expired"], to_account_id=bob.id)]))
+        swept = outcomes(post_batch([NewRelease(hold=names["expired"], expires=True)]))
+        gone = outcomes(post_batch([NewRelease(hold=names["expired"])]))
+    assert (late, swept, gone) == (["hold_expired"], ["CREATED"], ["hold_expired"])
+    assert balances(ada, bob) == [(96, 10), (5, 0)]
+
+
+@pytest.mark.parametrize(("wait", "code"), [(timedelta(0), "hold_expired"), (timedelta(microseconds=1), "CREATED")])
+def test_a_hold_is_over_at_its_end_that_instant_included(wait, code):
+    """The batch's instant is the database's: a hold whose end is that very instant is over."""
+    from ledger.book import AccountState, AssetState, Book
+    from ledger.deciding import Batch
+    from ledger.requests import HoldState
+    from ledger.rules import PLAIN, AssetRules
+
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    book = Book(now=now)
+    book.add(AccountState(1, 1, 1, 10, 10, False, b"a" * 16, 1, PLAIN, 10, 10))
+    book.assets[1] = AssetState(1, "CREDITS", b"c" * 32, AssetRules(is_credits=True))
+    book.holds[5] = HoldState(5, uuid4(), 1, None, 10, "", "OPEN", now + wait)
+
+    assert outcomes(Batch(book).decide([NewRelease(hold=5)])) == [code]
+
+
+def test_a_hold_may_be_placed_and_captured_in_one_batch():
+    ada, bob = two()
+    name = uuid4()
+
+    answers = post_batch([hold(ada, 40, hold=name, to_wallet_id=bob.wallet_id), NewCapture(hold=name, amount=15)])
+
+    assert outcomes(answers) == ["CREATED", "CREATED"]
+    assert balances(ada, bob) == [(85, 0), (16, 0)]
+    placed = Hold.objects.get(public_id=name)
+    assert (placed.status, placed.captured_amount) == ("CAPTURED", 15)
+    kinds = list(Entry.objects.order_by("-id").values_list("kind", flat=True)[:3])
+    assert kinds == ["TRANSFER", "HOLD", "HOLD"]
+
+
+def test_unknown_wallets_and_assets_are_refused_by_name_and_leave_no_account():
+    ada, bob = two()
+    before = Account.objects.count()
+
+    rows = [
+        send(ada, bob, 1, to_wallet_id=10**9),
+        send(ada, bob, 1, from_wallet_id=10**9),
+        send(ada, bob, 1, asset_id=10**9),
+        send(ada, bob, 1, to_wallet_id=ada.wallet_id), send(ada, bob, 1, reference="x" * 81), send(ada, bob, 0),
+    ]  # fmt: skip
+
+    answers = post_batch(rows)
+
+    assert [(answer.code, answer.field) for answer in answers] == [
+        ("wallet_unknown", "to_wallet"), ("wallet_unknown", "from_wallet"), ("asset_unknown", "asset"),
+        ("same_wallet", "to_wallet"), ("bad_reference", "reference"), ("bad_amount", "amount"),
+    ]  # fmt: skip
+    assert Account.objects.count() == before
+
+
+def test_a_frozen_wallets_rows_are_refused_and_the_others_go_through():
+    ada, bob = two()
+    cyn = given(some_wallet("Cyn"), some_series(), 10)
+    freeze_wallet(wallet_id=ada.wallet_id, reason="asked for", now=timezone.now())
+
+    answers = post_batch([send(ada, bob, 1), send(bob, ada, 1), send(cyn, bob, 1), hold(ada, 1)])
+
+    assert outcomes(answers) == ["wallet_frozen", "wallet_frozen", "CREATED", "wallet_frozen"]
+
+
+def test_an_account_cannot_hold_more_than_the_database_can():
+    bank = the_credits()
+    most = 2**62 - 1
+    ada = given(some_wallet(), bank, most)
+    given(Wallet.objects.get(id=ada.wallet_id), bank, most)
+    bob = Account.objects.create(wallet=some_wallet("Bob"), asset=bank)
+
+    answers = post_batch([send(ada, bob, most), send(ada, bob, most), send(bob, ada, 5), send(ada, bob, 10)])
+
+    assert outcomes(answers) == ["CREATED", "CREATED", "CREATED", "not_enough"]
+    rows = [NewTransfer(kind="ISSUE", asset_id=bank.id, from_wallet_id=0, to_wallet_id=bob.wallet_id, amount=most)]
+    assert outcomes(post_batch(rows)) == ["overflow"]
+
+
+def random_rows(chooser: random.Random, accounts: list[Account], open_holds: list[object]) -> list[Request]:
+    rows: list[Request] = []
+    for _ in range(chooser.randint(1, 80)):
+        giver, receiver = chooser.sample(accounts, 2)
+        chain = (
+            chooser.choice([None, None, 1])
+            if not rows or rows[-1].chain is None
+            else chooser.choice([None, rows[-1].chain])
+        )
+        match chooser.randint(0, 5):
+            case 0:
+                name = uuid4()
+                open_holds.append(name)
+                rows.append(
+                    hold(giver, chooser.randint(1, 60), hold=name, to_wallet_id=receiver.wallet_id, chain=chain)
+                )
+            case 1 if open_holds:
+                amount = chooser.choice([None, 0, chooser.randint(1, 60)])
+                rows.append(NewCapture(hold=chooser.choice(open_holds), amount=amount, chain=chain))
+            case 2 if open_holds:
+                rows.append(NewRelease(hold=chooser.choice(open_holds), chain=chain))
+            case _:
+                rows.append(send(giver, receiver, chooser.randint(1, 150), chain=chain))
+    # A chain's number is used once.
+    number, fixed = 0, []
+    for before, row in zip([None, *rows], rows, strict=False):
+        if row.chain is not None:
+            number += before is None or before.chain is None
+            fixed.append(type(row)(**{name: getattr(row, name) for name in row.__slots__} | {"chain": number}))
+        else:
+            fixed.append(row)
+    return fixed
+
+
+def test_any_history_is_the_same_from_rows_and_from_entries(tmp_path):
+    """Random batches with chains and holds: the trial balance, and any account's balance, at every size of the log."""
+    make_key(tmp_path / "key")
+    sealer = Sealer(load_signer(tmp_path / "key", origin="test"), TreeHeadFile(tmp_path / "head"))
+    chooser, compared = random.Random(20261122), 0
+    series = some_series()
+    accounts = [given(some_wallet(f"W{n}"), series, 200) for n in range(5)]
+    open_holds: list[object] = []
+    refused: set[str] = set()
+    for _ in range(full.count(100)):
+        refused |= set(outcomes(post_batch(random_rows(chooser, accounts, open_holds))))
+    while seal_entries(sealer, now=timezone.now()) is not None:
+        pass
+
+    replay = Replay()
+    leaves = list(Leaf.objects.order_by("index").select_related("entry"))
+    checks = set(chooser.sample(range(len(leaves)), min(60, len(leaves)))) | {len(leaves) - 1}
+    for leaf in leaves:
+        fault = replay.apply(bytes(leaf.entry.body))
+        assert fault is None, (leaf.index, fault)
+        if leaf.index in checks:
+            assert trial_balance_at(leaf.index + 1) == replay.trial_balance()
+            account = chooser.choice(accounts)
+            place = (account.wallet.public_id.bytes, bytes(account.asset.definition_hash))
+            assert balance_at(account.id, entry_id=leaf.entry_id) == replay.balances.get(place, 0)
+            compared += 1
+    print(f"{len(leaves)} entries, {compared} points compared, refusals met: {sorted(refused)}")
+    assert {"chain_failed", "not_enough", "hold_exceeded", "hold_already_captured"} <= refused
+    assert list(ledger_faults([sealer.signer.verifier])) == []
+    for account in accounts:
+        account.refresh_from_db()
+        lines = account_history(account.id, limit=1)
+        assert (lines[0].balance_after, lines[0].held_after) == (account.balance, account.held)
+
+
+def test_a_batch_takes_as_many_statements_for_a_thousand_rows_as_for_one(django_assert_max_num_queries):
+    ada, bob = two(10**6)
+
+    def statements(rows: int) -> int:
+        import psycopg
+
+        count, execute = 0, psycopg.Cursor.execute
+
+        def counted(self, *args, **kwargs):
+            nonlocal count
+            count += 1
+            return execute(self, *args, **kwargs)
+
+        psycopg.Cursor.execute = counted
+        try:
+            post_batch([send(ada, bob, 1) for _ in range(rows)])
+        finally:
+            psycopg.Cursor.execute = execute
+        return count
+
+    assert statements(1) == 2
+    assert statements(1000) == 2
+    assert Posting.objects.filter(account=bob, amount=1).count() == 1001 + 1
+
+
+def test_a_step_rolls_back_with_its_action():
+    from ledger.transfers import grant_step
+
+    ada, bob = two()
+
+    def give(fails: bool) -> None:
+        with transaction.atomic():
+            grant_step(
+                asset_id=ada.asset_id, from_wallet_id=ada.wallet_id, to_wallet_id=bob.wallet_id, amount=1,
+                scope="test", key="g",
+            )  # fmt: skip
+            if fails:
+                raise RuntimeError("the action failed")
+
+    with pytest.raises(RuntimeError):
+        give(fails=True)
+    assert balances(ada) == [(100, 0)]
+    give(fails=False)
+    give(fails=False)
+    assert balances(ada) == [(99, 0)]
