@@ -9,26 +9,29 @@ from ledger.checking.sealed import LogCheck
 from ledger.checking.tables import books_faults, repeated_faults, sums_faults
 from ledger.notes import Verifier
 from ledger.policyfile import Policy
+from ledger.treehead import TreeHead
 
 __all__ = ["LedgerFault", "ledger_faults"]
 
 
-def ledger_faults(verifiers: Sequence[Verifier], policy: Policy | None = None) -> Iterator[LedgerFault]:
-    """Everything that is wrong, in the order it is found; nothing when all is well.
+def ledger_faults(
+    verifiers: Sequence[Verifier], policy: Policy | None = None, head: TreeHead | None = None
+) -> Iterator[LedgerFault]:
+    """Everything that is wrong, in the order it is found; nothing when all is well. `head` is that outside Postgres.
 
     Outside a transaction it looks at one snapshot, so that the site may go on while it reads.
     """
     if connection.in_atomic_block:
-        yield from _faults(verifiers, policy)
+        yield from _faults(verifiers, policy, head)
         return
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        yield from _faults(verifiers, policy)
+        yield from _faults(verifiers, policy, head)
 
 
-def _faults(verifiers: Sequence[Verifier], policy: Policy | None) -> Iterator[LedgerFault]:
-    log = LogCheck(verifiers, policy)
+def _faults(verifiers: Sequence[Verifier], policy: Policy | None, head: TreeHead | None) -> Iterator[LedgerFault]:
+    log = LogCheck(verifiers, policy, head)
     yield from log.faults()
     yield from sums_faults()
     yield from repeated_faults()

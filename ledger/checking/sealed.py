@@ -12,6 +12,7 @@ from ledger.policyfile import Policy
 from ledger.regrown import WIDTH, Regrown, first_difference
 from ledger.replay import Replay
 from ledger.sealing import sealed_key_entries
+from ledger.treehead import TreeHead
 
 _HASH_BYTES = 32
 
@@ -19,8 +20,8 @@ _HASH_BYTES = 32
 class LogCheck:
     """One pass over the log. Afterwards `replay` has the books, unless something was wrong with an entry."""
 
-    def __init__(self, verifiers: Sequence[Verifier], policy: Policy | None) -> None:
-        self._verifiers, self._policy = verifiers, policy
+    def __init__(self, verifiers: Sequence[Verifier], policy: Policy | None, head: TreeHead | None) -> None:
+        self._verifiers, self._policy, self._head = verifiers, policy, head
         self._checkpoints = {checkpoint.size: checkpoint for checkpoint in Checkpoint.objects.all()}
         self._tree = Regrown()
         self._tile: tuple[int, bytes] = (-1, b"")
@@ -44,6 +45,8 @@ class LogCheck:
             signed = self._checkpoints.get(size)
             if signed is not None and self._tree.root() != bytes(signed.root_hash):
                 yield LedgerFault(f"the root signed at size {size} is another", index)
+            if self._head is not None and size == self._head.size and self._tree.root() != self._head.root_hash:
+                yield LedgerFault(f"the head outside Postgres has another root at size {size}", index)
         yield from self._end(size)
 
     def _entry(self, body: bytes, hash_: bytes, fault: str | None, index: int | None, about: str = "") -> (
@@ -57,7 +60,9 @@ class LogCheck:
             yield LedgerFault(about + fault, index)
 
     def _end(self, size: int) -> Iterator[LedgerFault]:
-        signed = max(self._checkpoints, default=0)
+        signed = max([*self._checkpoints, self._head.size if self._head else 0])
+        if size and not self._checkpoints:
+            yield LedgerFault(f"{size} entries are numbered, but there is no checkpoint")
         if size < signed:
             self.replay = None
             yield LedgerFault(f"the log ends here, but {signed} entries were signed", size)
@@ -85,6 +90,9 @@ class LogCheck:
         except BadNote as error:
             yield LedgerFault(f"an entry that changes the key cannot be read: {error}")
             history = KeyHistory(tuple(self._verifiers))
+        for changed_at, _ in history.changes:
+            if changed_at not in self._checkpoints and changed_at < max(self._checkpoints, default=0):
+                yield LedgerFault(f"no checkpoint of size {changed_at} shows that one key handed over to the next")
         for checkpoint in self._checkpoints.values():
             try:
                 text = history.open_checkpoint(checkpoint.note)

@@ -91,9 +91,9 @@ def _account_faults(replay: Replay) -> Iterator[LedgerFault]:
             )
         if account.may_go_negative != (account.wallet.role == Wallet.Role.ISSUER):
             yield LedgerFault(f"account {account.pk} may go below zero, or may not, against the rule")
-    for (wallet, _), account in booked.items():
-        if account.balance or account.held:
-            yield LedgerFault(f"wallet {wallet.hex()} has no account of {account.asset.code}, but a balance in the log")
+    for (wallet, _), lost in booked.items():
+        if lost.balance or lost.held:
+            yield LedgerFault(f"wallet {wallet.hex()} has no account of {lost.asset.code}, but a balance in the log")
 
 
 def _hold_faults(replay: Replay) -> Iterator[LedgerFault]:
