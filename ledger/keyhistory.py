@@ -51,13 +51,19 @@ class KeyHistory:
     @property
     def verifiers(self) -> list[Verifier]:
         """Every key of the log, the present one first, each once."""
-        newest_first = [*(verifier for _, verifier in reversed(self.changes)), *self.first]
+        newest_first = [*(verifier for _, verifier in reversed(self._own_changes)), *self.first]
         return list(dict.fromkeys(newest_first))
+
+    @property
+    def _own_changes(self) -> list[tuple[int, Verifier]]:
+        """A log that was begun anew after a loss has entries that name keys of the log before it: they sign nothing."""
+        names = {verifier.name for verifier in self.first}
+        return [change for change in self.changes if not names or change[1].name in names]
 
     def signing(self, size: int) -> list[tuple[Verifier, ...]]:
         """Who signs at this size: of each group, one key."""
         before: tuple[Verifier, ...] = self.first
-        for changed_at, verifier in self.changes:
+        for changed_at, verifier in self._own_changes:
             if size < changed_at:
                 return [before]
             if size == changed_at:
@@ -77,8 +83,10 @@ class KeyHistory:
         return checkpoint
 
 
-def history_of(first: Sequence[Verifier], changes: Sequence[tuple[int, bytes]]) -> KeyHistory:
-    """The history by the log's first keys and its KEY entries: each its index and bytes."""
-    named = tuple((index + 1, key_named_by(body)) for index, body in changes)
-    later = {verifier for _, verifier in named}
-    return KeyHistory(tuple(dict.fromkeys(key for key in first if key not in later)), named)
+def history_of(known: Sequence[Verifier], changes: Sequence[tuple[int, bytes]]) -> KeyHistory:
+    """The history by keys that are known to be the log's and by its KEY entries: each its index and bytes."""
+    names = {verifier.name for verifier in known}
+    named = [(index + 1, key_named_by(body)) for index, body in changes]
+    own = tuple(change for change in named if change[1].name in names)
+    later = {verifier for _, verifier in own}
+    return KeyHistory(tuple(dict.fromkeys(key for key in known if key not in later)), own)

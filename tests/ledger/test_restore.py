@@ -2,8 +2,10 @@
 
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
+from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -11,16 +13,19 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from ledger.asking import Problem
-from ledger.configured import check_before_start, configured_sealer
+from ledger.configured import check_before_start, configured_history, configured_sealer
 from ledger.cosigning import cosign_newest
+from ledger.keys import load_signers, make_key
 from ledger.models import Checkpoint, Cosignature, LogState, WitnessState
+from ledger.notes import UnverifiedNote, open_note
+from ledger.publishing import note_of
 from ledger.sealing import Sealer, seal_entries
 from ledger.treehead import TreeHead, TreeHeadConflict
 from portal.reports.health import parts
 from tests import cluster
 from tests.ledger.sealers import ORIGIN, as_superuser, cut_database, plain_entries, seal_all, sealer
 from tests.ledger.test_cosigning import policy_of
-from tests.ledger.witnesses import ROOT, RunningWitness, post, running_witness
+from tests.ledger.witnesses import ROOT, RunningWitness, running_witness, write_config
 
 __all__ = ["sealer"]
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -53,7 +58,7 @@ def asks(witness: RunningWitness, policy, *, again: bool = True) -> WitnessState
     return WitnessState.objects.get(witness="w1")
 
 
-def test_a_restored_backup_is_seen_in_five_steps(sealer, tmp_path, settings):
+def test_a_restored_backup_is_seen_step_by_step(sealer, tmp_path, settings):
     log = sealer.signer.verifier
     with (
         running_witness(tmp_path / "w1", [log], name="witness.test/w1") as one,
@@ -103,8 +108,52 @@ def test_a_restored_backup_is_seen_in_five_steps(sealer, tmp_path, settings):
             assert asks(one, policy).problem == Problem.FORKED
         assert not Cosignature.objects.filter(checkpoint__size__gt=900).exists()
 
-        # 5. The honest way on: another origin, whose first entry names the last cosigned checkpoint of this log.
-        assert post(one.url, b"old 1000\n\n" + Checkpoint.objects.get(size=1000).note.encode())[0] == 422
+        # What contradicts itself is kept as evidence.
+        with sqlite3.connect(tmp_path / "w1" / "state.sqlite") as db:
+            assert db.execute("SELECT count(*) FROM evidence").fetchone()[0] >= 2
+
+
+def documented_statements() -> list[str]:
+    """What docs/operations.md tells a superuser to do, as it stands there."""
+    text = (ROOT / "docs" / "operations.md").read_text()
+    block = text.partition("       BEGIN;\n")[2].partition("       COMMIT;")[0]
+    return [line.strip() for line in block.splitlines() if "session_replication_role" not in line]
+
+
+def test_the_honest_way_on_is_another_log(sealer, tmp_path, settings):
+    """The fifth step: everything that is left is sealed again under another name, and witnesses take it as new."""
+    log = sealer.signer.verifier
+    with running_witness(tmp_path / "w1", [log]) as witness:
+        policy = policy_of(log, {"w1": (witness.verifier, witness.url)}, "quorum w1")
+        seal_to(sealer, 4)
+        call_command("rotate_key", stdout=StringIO())
+        seal_to(configured_sealer(), 8)
+        seal_to(configured_sealer(), 12)
+        old = Checkpoint.objects.get(size=12).note
+        cut_database(8)
+
+        assert len(documented_statements()) == 2
+        as_superuser(*documented_statements())
+        settings.LEDGER_ORIGIN = f"{ORIGIN}2"
+        settings.LEDGER_SIGNING_KEY_FILE = str(tmp_path / "key2.pem")
+        settings.LEDGER_TREE_HEAD_FILE = str(tmp_path / "head2")
+        make_key(tmp_path / "key2.pem")
+        check_before_start()
+        plain_entries(2, "made good")
+        checkpoint = seal_all(configured_sealer())
+        new = configured_sealer().signer.verifier
+        write_config(tmp_path / "w1", [log, new], port=witness.port)
+        witness.kill()
+        witness.start_again()
+        policy = policy_of(new, {"w1": (witness.verifier, witness.url)}, "quorum w1")
+
+        assert cosign_newest(policy, now=timezone.now()) == 1
+        assert policy.open_checkpoint(note_of(checkpoint, policy)).origin == f"{ORIGIN}2"
+        assert checkpoint.size == 10
+        # What the old log signed verifies under its keys on.
+        with pytest.raises(UnverifiedNote):
+            configured_history().open_checkpoint(old)
+        assert open_note(old, [signer.verifier for signer in load_signers(tmp_path / "key.pem", origin=ORIGIN)])
 
 
 @pytest.mark.parametrize(
