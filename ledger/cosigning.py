@@ -14,9 +14,8 @@ from django.db.models import Q
 
 from ledger.asking import SECONDS, Cosigned, Problem, StartFrom, Unanswered, ask
 from ledger.merkle import consistency_proof
-from ledger.models import Checkpoint, Cosignature, WitnessState
+from ledger.models import Checkpoint, Cosignature, LogState, WitnessState
 from ledger.notes import parse_note
-from ledger.numbering import lock_log
 from ledger.policyfile import KnownWitness, Policy
 from ledger.tiles import Tiles
 from ledger.witness.requests import request_body
@@ -50,22 +49,21 @@ def cosign_newest(policy: Policy, *, now: datetime) -> int:
         for witness in policy.witnesses.values()
         if witness.url and (size := _claim(witness, checkpoint, now)) is not None
     ]
-    gained = _ask_all(questions, now) if questions else 0
-    if gained:
-        publish(policy, checkpoint)
-    return gained
+    if questions:
+        _ask_all(policy, questions, now)
+    # Also what a process that ended here left undone.
+    publish(policy, checkpoint)
+    return sum(question.is_cosigned for question in questions)
 
 
 @transaction.atomic(durable=True)
-def publish(policy: Policy, checkpoint: Checkpoint) -> bool:
+def publish(policy: Policy, checkpoint: Checkpoint) -> None:
     """Make this the published checkpoint when the quorum has cosigned it; never an older one than before."""
-    if not policy.is_met_by(cosignatures_of([checkpoint], policy)[checkpoint.size]):
-        return False
-    state = lock_log()
-    if checkpoint.size > state.published_size:
-        state.published_size = checkpoint.size
-        state.save(update_fields=["published_size"])
-    return True
+    published = LogState.objects.values_list("published_size", flat=True).first() or 0
+    if checkpoint.size <= published:
+        return
+    if policy.is_met_by(cosignatures_of([checkpoint], policy)[checkpoint.size]):
+        LogState.objects.filter(published_size__lt=checkpoint.size).update(published_size=checkpoint.size)
 
 
 def cosignatures_of(checkpoints: Sequence[Checkpoint], policy: Policy) -> dict[int, dict[str, str]]:
@@ -95,7 +93,7 @@ def _claim(witness: KnownWitness, checkpoint: Checkpoint, now: datetime) -> int 
     return WitnessState.objects.values_list("size", flat=True).get(witness=witness.name)
 
 
-def _ask_all(questions: Sequence[_Question], now: datetime) -> int:
+def _ask_all(policy: Policy, questions: Sequence[_Question], now: datetime) -> None:
     """Ask each in a thread of its own; a thread knows nothing of the database."""
     with ThreadPoolExecutor(len(questions), thread_name_prefix="witness") as threads:
         asked = {_submit(threads, question, now): question for question in questions}
@@ -105,7 +103,9 @@ def _ask_all(questions: Sequence[_Question], now: datetime) -> int:
                 question = asked.pop(future)
                 if _is_to_be_asked_again(question, future, now):
                     asked[_submit(threads, question, now)] = question
-    return sum(question.is_cosigned for question in questions)
+                elif question.is_cosigned:
+                    # A witness that lets us wait does not delay what the others are enough for.
+                    publish(policy, question.checkpoint)
 
 
 def _submit(threads: ThreadPoolExecutor, question: _Question, now: datetime) -> "Future[Cosigned | StartFrom]":

@@ -49,9 +49,16 @@ class _Waiting:
 
 def lock_log() -> LogState:
     """Where the sealer stands, locked until the transaction ends."""
+    state = lock_log_if_free(wait=True)
+    assert state is not None
+    return state
+
+
+def lock_log_if_free(*, wait: bool = False) -> LogState | None:
+    """The same, and None where somebody else has it and this one need not wait."""
     assert_in_transaction()
     LogState.objects.get_or_create(id=1)
-    return LogState.objects.select_for_update().get(id=1)
+    return LogState.objects.select_for_update(skip_locked=not wait).filter(id=1).first()
 
 
 def number_waiting(state: LogState, *, limit: int) -> int:

@@ -18,7 +18,7 @@ from ledger.keys import KeyRefused
 from ledger.merkle import Frontier, root_hash
 from ledger.models import Checkpoint, Entry, Leaf
 from ledger.notes import CheckpointText, Signer, UnverifiedNote, parse_checkpoint, sign_note
-from ledger.numbering import lock_log, number_waiting
+from ledger.numbering import lock_log_if_free, number_waiting
 from ledger.tiles import Tiles
 from ledger.treehead import TreeHead, TreeHeadConflict, TreeHeadFile
 
@@ -42,19 +42,21 @@ class Sealer:
         return (self.signer, *self.later)
 
 
-def seal_entries(sealer: Sealer, *, now: datetime, limit: int = BATCH) -> Checkpoint | None:
-    """Seal what is waiting, up to `limit` entries; None when nothing is.
+def seal_entries(sealer: Sealer, *, now: datetime, limit: int = BATCH, wait: bool = True) -> Checkpoint | None:
+    """Seal what is waiting, up to `limit` entries; None when nothing is, or another seals and this one need not wait.
 
     Raises TreeHeadConflict when Postgres and the head outside it do not belong together.
     """
-    _number_entries(sealer.head, limit=limit)
-    return _sign_checkpoint(sealer, now=now)
+    _number_entries(sealer.head, limit=limit, wait=wait)
+    return _sign_checkpoint(sealer, now=now, wait=wait)
 
 
 @transaction.atomic(durable=True)
-def _number_entries(file: TreeHeadFile, *, limit: int) -> None:
+def _number_entries(file: TreeHeadFile, *, limit: int, wait: bool = True) -> None:
     """Number what waits, unless a numbering is committed that nobody has signed yet."""
-    state = lock_log()
+    state = lock_log_if_free(wait=wait)
+    if state is None:
+        return
     signed = _signed_head()
     outside = file.agreed(signed)
     if outside.size > state.size:
@@ -64,11 +66,11 @@ def _number_entries(file: TreeHeadFile, *, limit: int) -> None:
 
 
 @transaction.atomic(durable=True)
-def _sign_checkpoint(sealer: Sealer, *, now: datetime) -> Checkpoint | None:
+def _sign_checkpoint(sealer: Sealer, *, now: datetime, wait: bool) -> Checkpoint | None:
     """Sign the committed numbering; None when it is signed already."""
-    state = lock_log()
+    state = lock_log_if_free(wait=wait)
     signed = _signed_head()
-    if state.size == signed.size:
+    if state is None or state.size == signed.size:
         return None
     outside = sealer.head.agreed(signed)
     text = str(CheckpointText(sealer.signer.name, state.size, _checked_root(signed, state.size)))

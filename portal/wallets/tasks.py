@@ -11,9 +11,9 @@ from ledger.sealing import seal_entries
 
 @shared_task
 def seal() -> None:
-    """Seal what waits. Two at once wait for each other; one too many finds nothing to do."""
+    """Seal what waits, until nothing does. One too many at once leaves it to the other: no thread stands in a queue."""
     sealer = configured_sealer()
-    while seal_entries(sealer, now=timezone.now()) is not None:
+    while seal_entries(sealer, now=timezone.now(), wait=False) is not None:
         pass
 
 

@@ -6,16 +6,18 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import StringIO
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from django.core.management import call_command
 from django.db import InternalError, ProgrammingError, transaction
 from django.utils import timezone
 
 from ledger import asking
 from ledger.asking import Problem
-from ledger.configured import configured_policy
+from ledger.configured import configured_policy, configured_sealer, configured_verifiers
 from ledger.cosigning import PAUSE, cosign_newest
 from ledger.entries import leaf_hash
 from ledger.models import Checkpoint, Cosignature, Entry, LogState, WitnessState
@@ -23,9 +25,11 @@ from ledger.notes import Cosigner, UnverifiedNote, Verifier, parse_note
 from ledger.policyfile import Policy, parse_policy
 from ledger.publishing import note_of, published_checkpoint, receipt_for
 from ledger.receipts import check_receipt, parse_receipt
+from portal.reports.health import SEAL_LATE, Part, parts
 from portal.wallets.tasks import cosign
 from tests.ledger.sealers import plain_entries, seal_all, sealer
-from tests.ledger.witnesses import running_witness
+from tests.ledger.test_sealing import wait_until
+from tests.ledger.witnesses import running_witness, write_config
 
 __all__ = ["sealer"]
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -276,6 +280,87 @@ def test_cosignatures_are_history(sealer, tmp_path):
     for change in (row.delete, lambda: Cosignature.objects.update(line="another")):
         with pytest.raises((ProgrammingError, InternalError)), transaction.atomic():
             change()
+
+
+def test_witnesses_take_a_rotated_key_when_their_operators_do(sealer, tmp_path):
+    log = sealer.signer.verifier
+    with running_witness(tmp_path / "w", [log]) as witness:
+        policy = policy_of(log, {"w": (witness.verifier, witness.url)}, "quorum w")
+
+        def ask() -> str:
+            WitnessState.objects.update(ask_again_at=None)
+            cosign_newest(policy, now=timezone.now())
+            return WitnessState.objects.get().problem
+
+        plain_entries(1)
+        seal_all(sealer)
+        assert ask() == ""
+        call_command("rotate_key", stdout=StringIO())
+        seal_all(configured_sealer())
+        # The old key signed this one too.
+        assert ask() == ""
+        plain_entries(1)
+        seal_all(configured_sealer())
+        assert ask() == Problem.REFUSES
+        write_config(tmp_path / "w", configured_verifiers(), port=witness.port)
+        witness.kill()
+        witness.start_again()
+        assert ask() == ""
+        new = policy_of(configured_verifiers()[0], {"w": (witness.verifier, "")}, "quorum w")
+        assert new.open_checkpoint(note_of(published_checkpoint(new), new)).size == 3
+        with pytest.raises(UnverifiedNote):
+            policy.open_checkpoint(note_of(published_checkpoint(policy), policy))
+
+
+def test_a_quorum_is_published_while_another_witness_keeps_us_waiting(sealer, tmp_path):
+    log = sealer.signer.verifier
+    with false_witness(hangs) as url, running_witness(tmp_path / "good", [log]) as good:
+        policy = policy_of(log, {"bad": (LIAR.verifier, url), "good": (good.verifier, good.url)}, "quorum good")
+        plain_entries(1)
+        seal_all(sealer)
+        asked = threading.Thread(target=lambda: cosign_newest(policy, now=timezone.now()))
+        asked.start()
+        wait_until(lambda: LogState.objects.get().published_size == 1)
+        assert asked.is_alive()
+        # Nor is what comes next.
+        plain_entries(1)
+        seal_all(sealer)
+        cosign_newest(policy, now=timezone.now())
+        assert LogState.objects.get().published_size == 2
+        assert asked.is_alive()
+        asked.join(30)
+
+
+def test_the_status_page_names_the_witness_and_what_is_wrong(sealer, tmp_path, settings):
+    settings.LEDGER_POLICY_FILE = str(tmp_path / "policy")
+    log = sealer.signer.verifier
+
+    def shown() -> Part | None:
+        return next((part for part in parts(now=timezone.now()) if part.name == "Witnesses"), None)
+
+    settings.LEDGER_POLICY_FILE = ""
+    assert shown() is None
+    settings.LEDGER_POLICY_FILE = str(tmp_path / "policy")
+    assert shown().tone == "fault"
+    with false_witness(says(500)) as url, running_witness(tmp_path / "good", [log]) as good:
+        (tmp_path / "policy").write_text(
+            f"log {log}\nwitness north {good.verifier} {good.url}\nwitness south {LIAR.verifier} {url}\n"
+            "group g any north south\nquorum g\n"
+        )
+        plain_entries(12)
+        seal_all(sealer)
+        cosign()
+        part = shown()
+        assert part.tone == "attention"
+        assert dict(part.figures)["south"] == "is broken (status 500)"
+        assert dict(part.figures)["north"].startswith("up to 12")
+        good.kill()
+        plain_entries(1)
+        seal_all(sealer)
+        cosign()
+        late = next(part for part in parts(now=timezone.now() + 2 * SEAL_LATE) if part.name == "Witnesses")
+        assert "not cosigned by enough" in late.says
+        assert dict(late.figures)["Published up to"] == "12"
 
 
 def test_keys_that_the_policy_no_longer_names_count_for_nothing(sealer, tmp_path: Path):
