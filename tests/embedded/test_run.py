@@ -101,6 +101,7 @@ def test_the_tour_walks_the_main_job_and_exits_0(home):
         assert step in tour.text
     assert "Every step did what it said." in tour.text
     assert "signature and hashes are right" in tour.text
+    assert "cosigned by" in tour.text
 
 
 def test_a_second_start_keeps_the_data_steps_past_busy_ports_and_stops_at_ctrl_c(home):
@@ -134,7 +135,8 @@ def test_a_second_start_keeps_the_data_steps_past_busy_ports_and_stops_at_ctrl_c
 
 
 def test_secrets_and_keys_are_only_their_owners(home):
-    for name in ("keys/secret", "keys/ledger.pem", "keys/tree-head"):
+    witnesses = [f"witnesses/{name}/key.pem" for name in ("north-institute", "south-institute")]
+    for name in ("keys/secret", "keys/ledger.pem", "keys/tree-head", *witnesses):
         assert stat.S_IMODE((home / name).stat().st_mode) == 0o600, name
     assert stat.S_IMODE((home / "keys").stat().st_mode) == 0o700
 
