@@ -5,6 +5,7 @@ import signal
 from collections.abc import Callable
 from typing import Any
 
+import psycopg
 from django.db import connection, connections
 
 
@@ -28,28 +29,20 @@ def killed_before_statement(number: int, act: Callable[[], Any]) -> bool:
 def _die_at(number: int, act: Callable[[], Any]) -> None:
     count = 0
 
-    def counted(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+    def step() -> None:
         nonlocal count
         count += 1
         if count == number:
             os.kill(os.getpid(), signal.SIGKILL)
-        return execute(sql, params, many, context)
 
     code = 1
     try:
         connection.ensure_connection()
-        # COMMIT does not pass through execute wrappers: count it as a statement of its own.
-        commit = connection._commit
-
-        def counted_commit() -> Any:
-            counted(lambda *_: None, "COMMIT", None, False, {})
-            done = commit()
-            counted(lambda *_: None, "after COMMIT", None, False, {})
-            return done
-
-        connection._commit = counted_commit  # type: ignore[method-assign]
-        with connection.execute_wrapper(counted):
-            act()
+        # Every way to Postgres, Django's cursors and raw ones alike. COMMIT is two points: before it and after it.
+        for method in ("execute", "executemany", "copy"):
+            _count_before(psycopg.Cursor, method, step)
+        _count_before(psycopg.Connection, "commit", step, after=True)
+        act()
         code = 0
     except BaseException:  # noqa: BLE001
         import traceback
@@ -57,3 +50,16 @@ def _die_at(number: int, act: Callable[[], Any]) -> None:
         traceback.print_exc()
     finally:
         os._exit(code)
+
+
+def _count_before(owner: type, method: str, step: Callable[[], None], *, after: bool = False) -> None:
+    original = getattr(owner, method)
+
+    def counted(self: Any, *args: Any, **kwargs: Any) -> Any:
+        step()
+        done = original(self, *args, **kwargs)
+        if after:
+            step()
+        return done
+
+    setattr(owner, method, counted)

@@ -1,0 +1,99 @@
+"""The least that a two-leg transfer can be in Postgres: two updates in id order, one row, in one plpgsql function."""
+
+import random
+import subprocess
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+from portal.embedded.postgres import EmbeddedPostgres
+
+ACCOUNTS = 1000
+DATABASE = "least"
+
+_SETUP = f"""
+CREATE TABLE account (id bigint PRIMARY KEY, balance bigint NOT NULL);
+CREATE TABLE transfer (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, giver bigint, receiver bigint, amount bigint,
+    at timestamptz DEFAULT now()
+);
+INSERT INTO account SELECT id, 1000000000000 FROM generate_series(1, {ACCOUNTS}) AS id;
+CREATE FUNCTION move(giver bigint, receiver bigint, amount bigint) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+    made bigint;
+BEGIN
+    PERFORM 1 FROM account a WHERE a.id IN (giver, receiver) ORDER BY a.id FOR UPDATE;
+    UPDATE account a SET balance = a.balance - move.amount WHERE a.id = giver AND a.balance >= move.amount;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'not enough';
+    END IF;
+    UPDATE account a SET balance = a.balance + move.amount WHERE a.id = receiver;
+    INSERT INTO transfer (giver, receiver, amount) VALUES (move.giver, move.receiver, move.amount) RETURNING id INTO made;
+    RETURN made;
+END $$;
+"""
+
+_SCRIPT = f"""
+\\set giver random(1, {ACCOUNTS})
+\\set receiver 1 + (:giver + random(0, {ACCOUNTS - 2})) % {ACCOUNTS}
+SELECT move(:giver, :receiver, 1);
+"""
+
+
+class Least:
+    """The reference: called by pgbench, and by threads of Python as ours is."""
+
+    def __init__(self, postgres: EmbeddedPostgres) -> None:
+        import psycopg
+
+        self.postgres = postgres
+        postgres.make_database(DATABASE)
+        self.dsn = postgres.dsn(database=DATABASE, role="postgres")
+        with psycopg.connect(self.dsn) as connection:
+            connection.execute(_SETUP)
+        self._folder = Path(tempfile.mkdtemp(prefix="hourglass-bench-"))
+        self.script = self._folder / "least.sql"
+        self.script.write_text(_SCRIPT)
+
+    def pgbench(self, *, clients: int, seconds: float) -> float:
+        """Transfers a second by pgbench, which spends next to nothing on its own side."""
+        command = [
+            str(self.postgres.bin / "pgbench"), "-h", str(self.postgres.socket_dir), "-U", "postgres", "-n",
+            "-f", str(self.script), "-M", "prepared", "-c", str(clients), "-T", str(max(1, round(seconds))), DATABASE,
+        ]  # fmt: skip
+        output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        line = next(line for line in output.splitlines() if line.startswith("tps ="))
+        return float(line.split()[2])
+
+    def threads(self, *, callers: int, seconds: float, seed: int) -> float:
+        """Transfers a second by threads of this process, one connection each."""
+        import psycopg
+
+        counts = [0] * callers
+        start, end = threading.Barrier(callers + 1), threading.Event()
+
+        def call(number: int) -> None:
+            chooser = random.Random(seed + number)
+            with psycopg.connect(self.dsn, autocommit=True) as connection:
+                start.wait()
+                while not end.is_set():
+                    giver, receiver = chooser.sample(range(1, ACCOUNTS + 1), 2)
+                    connection.execute("SELECT move(%s::bigint, %s::bigint, 1)", [giver, receiver], prepare=True)
+                    counts[number] += 1
+
+        return run_callers(call, callers, start, end, counts, seconds)
+
+
+def run_callers(call, callers: int, start: threading.Barrier, end: threading.Event, counts, seconds: float) -> float:
+    threads = [threading.Thread(target=call, args=(number,)) for number in range(callers)]
+    for thread in threads:
+        thread.start()
+    start.wait()
+    began, first = time.perf_counter(), sum(counts)
+    time.sleep(seconds)
+    done, spent = sum(counts) - first, time.perf_counter() - began
+    end.set()
+    for thread in threads:
+        thread.join()
+    return done / spent
