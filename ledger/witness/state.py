@@ -45,8 +45,8 @@ class State:
     def __init__(self, path: Path) -> None:
         self._lock = threading.Lock()
         self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5)
-        # A crash or a power cut loses nothing that was committed.
-        self._db.execute("PRAGMA synchronous = FULL")
+        # Beyond FULL: a power cut may not bring back the journal of what was committed, and with it an older record.
+        self._db.execute("PRAGMA synchronous = EXTRA")
         self._db.executescript(_TABLES)
 
     def close(self) -> None:

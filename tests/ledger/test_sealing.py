@@ -12,14 +12,17 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from django.db import OperationalError, connection, transaction
 from django.utils import timezone
 
-from ledger import notes, sealing
+from ledger import notes, numbering, sealing
 from ledger.keys import KeyRefused
-from ledger.models import Account, Checkpoint, Entry, Leaf, LogState
+from ledger.merkle import root_hash
+from ledger.models import Account, Checkpoint, Entry, Leaf, LogState, Wallet
 from ledger.notes import CheckpointText, Signer
 from ledger.numbering import unsealed_count
 from ledger.sealing import seal_entries
+from ledger.tiles import Tiles
 from ledger.transfers import move_between
 from ledger.treehead import TreeHead, TreeHeadConflict, TreeHeadFile
+from ledger.verification import ledger_faults
 from ledger.wallets import account_of
 from tests import cluster
 from tests.full import count
@@ -45,47 +48,62 @@ def somebody_waits_for_a_lock() -> bool:
     return row[0] > 0
 
 
-def test_a_transaction_that_began_first_and_waited_for_its_money_is_sealed_behind_it(sealer):
+def by_transaction(state: LogState, limit: int) -> tuple[list[numbering._Waiting], str]:
+    """The order of before: by the transactions' numbers."""
+    found, snapshot = waiting_by_id(state, limit)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT id FROM ledger_entry ORDER BY xid, id")
+        place = {row[0]: number for number, row in enumerate(cursor.fetchall())}
+    return sorted(found, key=lambda entry: place[entry.entry_id]), snapshot
+
+
+waiting_by_id = numbering._waiting
+
+
+@pytest.mark.parametrize("planted", [False, True], ids=["by id", "planted: by transaction"])
+def test_a_transaction_that_began_first_and_waited_for_its_money_is_sealed_behind_it(sealer, monkeypatch, planted):
     """By the order in which transactions began, Ada would spend before she has anything."""
     series, ada, bob, carol = some_series(), some_wallet(), some_wallet("Bob"), some_wallet("Carol")
     given(carol, series, 100)
     adas = account_of(wallet_id=ada.id, asset_id=series.id)
     account_of(wallet_id=bob.id, asset_id=series.id)
+    seal_all(sealer)
     made: dict[str, int] = {}
-    began = threading.Event()
-    funded = threading.Event()
+    began, funded = threading.Event(), threading.Event()
+
+    def move(kind: str, giver: Wallet, taker: Wallet) -> int:
+        return move_between(
+            kind=kind, asset_id=series.id, from_wallet_id=giver.id, to_wallet_id=taker.id, amount=60, now=timezone.now()
+        ).id
 
     def spend() -> None:
         with transaction.atomic(durable=True), connection.cursor() as cursor:
             cursor.execute("SELECT pg_current_xact_id()")
             began.set()
             funded.wait(20)
-            made["spent"] = move_between(
-                kind="SEND", asset_id=series.id, from_wallet_id=ada.id, to_wallet_id=bob.id, amount=60,
-                now=timezone.now(),
-            ).id  # fmt: skip
+            made["spent"] = move("SEND", ada, bob)
         connection.close()
 
     spender = threading.Thread(target=spend)
     spender.start()
     began.wait(20)
     with transaction.atomic(durable=True):
-        made["given"] = move_between(
-            kind="GRANT", asset_id=series.id, from_wallet_id=carol.id, to_wallet_id=ada.id, amount=60,
-            now=timezone.now(),
-        ).id  # fmt: skip
+        made["given"] = move("SEND", carol, ada)
         funded.set()
         wait_until(somebody_waits_for_a_lock)
     spender.join(20)
-    seal_all(sealer)
+    if planted:
+        monkeypatch.setattr(numbering, "_waiting", by_transaction)
+    seal_entries(sealer, now=timezone.now())
 
     with connection.cursor() as cursor:
         cursor.execute("SELECT id, xid::text::bigint FROM ledger_entry WHERE id = ANY(%s)", [list(made.values())])
         xids = dict(cursor.fetchall())
     place = {what: Leaf.objects.get(entry_id=entry_id).index for what, entry_id in made.items()}
     assert xids[made["spent"]] < xids[made["given"]]
-    assert place["given"] < place["spent"]
     assert Account.objects.get(id=adas.id).balance == 0
+    faults = [fault for fault in ledger_faults([sealer.signer.verifier]) if "below zero" in str(fault)]
+    assert (place["given"] < place["spent"], len(faults)) == ((False, 1) if planted else (True, 0))
 
 
 def test_entries_are_sealed_once_and_without_gaps_in_whatever_order_transactions_end(sealer):
@@ -264,6 +282,18 @@ def test_a_tree_edited_in_postgres_signs_nothing(sealer, edit):
             seal_entries(sealer, now=timezone.now())
 
     assert Checkpoint.objects.count() == 1
+
+
+def test_without_its_second_way_to_the_root_the_sealer_would_sign_what_the_verifier_finds(sealer, monkeypatch):
+    """A planted bug: it shows that the check above is what stops the sealer."""
+    plain_entries(300)
+    sealing._number_entries(sealer.head, limit=1000)
+    as_superuser("UPDATE ledger_tile SET hashes = set_byte(hashes, 9, 1 # get_byte(hashes, 9)) WHERE index = 1")
+    monkeypatch.setattr(sealing, "_checked_root", lambda _, size: root_hash(Tiles().node, size))
+
+    assert seal_entries(sealer, now=timezone.now()).size == 300
+    said = [str(fault) for fault in ledger_faults([sealer.signer.verifier])]
+    assert any("root signed at size 300" in fault for fault in said), said[-3:]
 
 
 def test_a_sealer_cut_off_after_its_swap_and_another_in_its_place_sign_one_root(sealer, monkeypatch):
