@@ -15,12 +15,14 @@ from django.utils.translation import gettext as _
 from redis.exceptions import RedisError
 
 from ledger.asking import Problem
-from ledger.configured import configured_policy
+from ledger.configured import check_before_start, configured_policy
 from ledger.cosigning import cosignatures_of, states
+from ledger.keys import KeyRefused
 from ledger.models import Checkpoint, Entry, Hold, Leaf, LogState, WitnessState
 from ledger.numbering import unsealed_count
 from ledger.policyfile import PolicyRefused
 from ledger.publishing import newest_checkpoint, published_checkpoint
+from ledger.treehead import TreeHeadConflict
 from market.models import Instrument, Order
 from portal.people.templatetags.units import span
 from scheduler.models import Redemption
@@ -95,6 +97,13 @@ def _log(now: datetime) -> Part:
         (_("Waiting to be sealed"), f"{waiting:,}"),
         (_("Longest wait"), _age(oldest, now)),
     ]
+    try:
+        check_before_start()
+    except (KeyRefused, TreeHeadConflict) as error:
+        says = _("The log is not sealed: its key or its head outside the database is not as it must be.")
+        return Part(_("Ledger"), "fault", says, [*figures, (_("It says"), str(error))])
+    except PolicyRefused:
+        pass  # the witnesses' part says so
     says = _("Entries wait for the sealer longer than a minute.") if late else _("Entries are sealed as they come.")
     return Part(_("Ledger"), "attention" if late else "good", says, figures)
 

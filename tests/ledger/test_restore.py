@@ -83,6 +83,7 @@ def test_a_restored_backup_is_seen_step_by_step(sealer, tmp_path, settings):
         cut_database(900)
         with pytest.raises(TreeHeadConflict, match="1000 entries were signed"):
             check_before_start()
+        assert {part.name: part.tone for part in parts(now=timezone.now())}["Ledger"] == "fault"
         plain_entries(50, "instead")
         with pytest.raises(CommandError, match="1000 long"):
             call_command("seal_ledger")
