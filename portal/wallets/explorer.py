@@ -2,26 +2,39 @@
 
 from collections.abc import Sequence
 from typing import overload
+from uuid import UUID
 
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_safe
 
+from ledger.clock import database_now
 from ledger.configured import configured_policy, configured_verifiers
 from ledger.entries import parse
-from ledger.models import Asset, Checkpoint, Entry, Leaf, Wallet
+from ledger.governing import subject_of
+from ledger.models import Asset, Checkpoint, Entry, Leaf, Policy, Posting, Wallet
 from ledger.numbering import unsealed_count
 from ledger.publishing import receipt_for
+from market.models import Instrument
+from portal.wallets.activity import balances
+from portal.wallets.life import series_life
 from portal.wallets.log import FOREVER
+from portal.wallets.search import found_by
 
 PAGE = 30
+# Of one transfer for one wallet: an asset each.
+_MOST_SIDES = 10
 
 
 @require_safe
 def explorer(request: HttpRequest) -> HttpResponse:
-    """The newest entries of the sealed log, and how far it is sealed."""
+    """The newest entries of the sealed log, how far it is sealed, and a search through it."""
+    words = request.GET.get("q", "").strip()
+    found = found_by(words) if words else []
+    if len(found) == 1:
+        return redirect(found[0].url)
     checkpoint = Checkpoint.objects.order_by("-size").first()
     leaves = Leaf.objects.select_related("entry").order_by("-index")
     number = request.GET.get("page", "1")
@@ -35,8 +48,67 @@ def explorer(request: HttpRequest) -> HttpResponse:
         "waiting": unsealed_count(),
         "series": Asset.objects.exclude(kind=Asset.Kind.CREDITS).order_by("expires_at", "code"),
         "verifiers": configured_verifiers(),
+        "words": words,
+        "found": found,
     }
     return render(request, "wallets/explorer.html", context)
+
+
+@require_safe
+def series(request: HttpRequest, code: str) -> HttpResponse:
+    """One series' life in sums that add up."""
+    asset = get_object_or_404(Asset.objects.exclude(kind=Asset.Kind.CREDITS), code=code)
+    context = {
+        "asset": asset,
+        "life": series_life(asset, now=database_now()),
+        "policies": Policy.objects.filter(subject=subject_of(asset)).order_by("-version"),
+        "definition": bytes(asset.definition).decode(),
+        "hash": bytes(asset.definition_hash).hex(),
+        "is_traded": Instrument.objects.filter(asset=asset).exists(),
+    }
+    return render(request, "wallets/series.html", context)
+
+
+@require_safe
+def wallet(request: HttpRequest, public_id: UUID) -> HttpResponse:
+    """What the log says of one wallet, by its opaque id: whoever has a copy of the log can find the same."""
+    found = get_object_or_404(Wallet, public_id=public_id)
+    before = request.GET.get("before", "")
+    if before and (not before.isascii() or not before.isdigit() or len(before) > 18):
+        raise Http404("No such page.")
+    postings = Posting.objects.filter(account__wallet=found).select_related("account__asset", "transfer")
+    if before:
+        postings = postings.filter(transfer_id__lt=int(before))
+    rows = list(postings.order_by("-transfer_id", "-account_id")[: PAGE + _MOST_SIDES])
+    # A transfer stays on one page with all its sides.
+    last = rows[PAGE - 1].transfer_id if len(rows) >= PAGE else 0
+    shown = [row for row in rows if row.transfer_id >= last]
+    context = {
+        "wallet": found,
+        "accounts": balances(found),
+        "policies": Policy.objects.filter(subject=subject_of(found)).order_by("-version")[:PAGE],
+        "rows": shown,
+        "older": last if len(rows) > len(shown) else None,
+    }
+    return render(request, "wallets/log_wallet.html", context)
+
+
+@require_safe
+def verify(request: HttpRequest) -> HttpResponse:
+    """A page that verifies a receipt by itself; with `?entry=` that entry's receipt and bytes are pasted already."""
+    number = request.GET.get("entry", "")
+    is_number = number.isascii() and number.isdigit() and len(number) <= 18
+    found = Entry.objects.filter(id=int(number)).first() if is_number else None
+    policy = configured_policy()
+    proof = receipt_for(found.id, policy) if found else None
+    keys = [*configured_verifiers(), *(witness.verifier for witness in (policy.witnesses.values() if policy else ()))]
+    context = {
+        "entry": found,
+        "receipt": proof or "",
+        "bytes": bytes(found.body).hex(" ", 16) if found else "",
+        "keys": "\n".join(map(str, keys)),
+    }
+    return render(request, "wallets/verify.html", context)
 
 
 @require_safe
@@ -48,7 +120,7 @@ def entry(request: HttpRequest, entry_id: int) -> HttpResponse:
     system = {wallet.public_id.bytes: wallet.get_role_display() for wallet in Wallet.objects.exclude(role=None)}
     postings = [
         {
-            "wallet": posting.wallet.hex(),
+            "wallet": str(UUID(bytes=posting.wallet)),
             "role": system.get(posting.wallet),
             "asset": assets[posting.asset],
             "row": posting,

@@ -9,8 +9,10 @@ from django.views.decorators.http import require_safe
 
 from ledger.configured import configured_policy, configured_verifiers
 from ledger.export import entry_bundle, tile_bytes
+from ledger.models import Checkpoint
 from ledger.publishing import newest_checkpoint, note_of, published_checkpoint
 from ledger.tilepaths import partial_suffix, tile_path
+from ledger.verifierapp import verifier_app
 
 FOREVER = "public, max-age=31536000, immutable"
 
@@ -26,6 +28,25 @@ def checkpoint(request: HttpRequest) -> HttpResponse:
     response["Cache-Control"] = "no-cache"
     response["Last-Modified"] = http_date(published.signed_at.timestamp())
     response["Hourglass-Sealed-Size"] = str(newest.size)
+    return response
+
+
+@require_safe
+def older_checkpoint(request: HttpRequest, size: int) -> HttpResponse:
+    """The checkpoint that was signed at this size: what shows that one key handed over to the next."""
+    found = Checkpoint.objects.filter(size=size).first() if size < 2**63 else None
+    if found is None:
+        raise Http404("No checkpoint of this size.")
+    response = HttpResponse(found.note, content_type="text/plain; charset=utf-8")
+    response["Cache-Control"] = FOREVER
+    return response
+
+
+@require_safe
+def verifier(request: HttpRequest) -> HttpResponse:
+    """The stand-alone verifier as one file for Python."""
+    response = HttpResponse(verifier_app(), content_type="application/octet-stream")
+    response["Content-Disposition"] = 'attachment; filename="hourglass-verify.pyz"'
     return response
 
 

@@ -139,6 +139,7 @@ MISSING: dict[str, Any] = {
     "slug": "ghost",
     "cohort": NO_ID,
     "join_code": NO_ID,
+    "ledger.checkpoint": NO_ID,
 }
 
 
@@ -160,6 +161,9 @@ def arguments(name: str, objects: dict[str, Any]) -> dict[str, Any]:
         "entry": {"entry_id": objects["entry"]},
         "receipt": {"entry_id": objects["entry"]},
         "entry-bytes": {"entry_id": objects["entry"]},
+        "log-older-checkpoint": {"size": objects["ledger.checkpoint"]},
+        "series-life": {"code": objects["code"]},
+        "explorer-wallet": {"public_id": objects["wallet"]},
         "log-tile": {"level": "0", "path": "999"},
         "read-wallet": {"public_id": objects["wallet"]},
         "statement": {"public_id": objects["wallet"]},
