@@ -7,11 +7,12 @@ that one snapshot shows unsealed are therefore an order that replays. Transactio
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from django.db import connection
 
 from ledger.clock import assert_in_transaction
-from ledger.models import LogState
+from ledger.models import Checkpoint, Entry, LogState
 from ledger.tiles import Tiles
 
 # Unsealed is what has a greater id than all that is sealed, or became visible only after the last look. The scalar
@@ -82,13 +83,23 @@ def number_waiting(state: LogState, *, limit: int) -> int:
 
 
 def unsealed_count() -> int:
-    """How many entries wait to be sealed."""
+    """How many entries wait for their numbers, or with them for a signature."""
     state = LogState.objects.filter(id=1).first() or LogState()
+    signed = Checkpoint.objects.order_by("-size").values_list("size", flat=True).first() or 0
     with connection.cursor() as cursor:
         cursor.execute(_COUNT, _bounds(state))
         row = cursor.fetchone()
     assert row is not None
-    return int(row[0])
+    return int(row[0]) + max(0, state.size - signed)
+
+
+def waiting_since() -> datetime | None:
+    """When the oldest entry that waits to be sealed was recorded."""
+    state = LogState.objects.filter(id=1).first() or LogState()
+    signed = Checkpoint.objects.order_by("-size").values_list("size", flat=True).first() or 0
+    numbered = Entry.objects.filter(leaf__index=signed)
+    beyond = Entry.objects.filter(id__gt=state.sealed_to_id).order_by("id")
+    return (numbered if state.size > signed else beyond).values_list("recorded_at", flat=True).first()
 
 
 def _recognise_cluster(state: LogState) -> None:

@@ -18,8 +18,8 @@ from ledger.asking import Problem
 from ledger.configured import check_before_start, configured_policy
 from ledger.cosigning import cosignatures_of, states
 from ledger.keys import KeyRefused
-from ledger.models import Checkpoint, Entry, Hold, Leaf, LogState, WitnessState
-from ledger.numbering import unsealed_count
+from ledger.models import Checkpoint, Hold, Leaf, LogState, WitnessState
+from ledger.numbering import unsealed_count, waiting_since
 from ledger.policyfile import PolicyRefused
 from ledger.publishing import newest_checkpoint, published_checkpoint
 from ledger.treehead import TreeHeadConflict
@@ -84,10 +84,7 @@ def _log(now: datetime) -> Part:
     waiting = unsealed_count()
     checkpoint = Checkpoint.objects.order_by("-size").first()
     state = LogState.objects.first()
-    oldest = None
-    if waiting:
-        beyond = Entry.objects.filter(id__gt=state.sealed_to_id if state else 0).order_by("id")
-        oldest = beyond.values_list("recorded_at", flat=True).first()
+    oldest = waiting_since() if waiting else None
     late = oldest is not None and now - oldest > SEAL_LATE
     last = Leaf.objects.select_related("entry").order_by("-index").first()
     figures = [

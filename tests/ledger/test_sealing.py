@@ -17,7 +17,7 @@ from ledger.keys import KeyRefused
 from ledger.merkle import root_hash
 from ledger.models import Account, Checkpoint, Entry, Leaf, LogState, Wallet
 from ledger.notes import CheckpointText, Signer
-from ledger.numbering import unsealed_count
+from ledger.numbering import unsealed_count, waiting_since
 from ledger.sealing import seal_entries
 from ledger.tiles import Tiles
 from ledger.transfers import move_between
@@ -347,3 +347,18 @@ def test_a_head_that_is_ahead_of_the_log_stops_the_sealer_before_it_numbers(seal
         seal_entries(sealer, now=timezone.now())
 
     assert LogState.objects.get().size == 5
+
+
+def test_what_is_numbered_and_not_signed_still_waits(sealer):
+    plain_entries(3)
+    seal_all(sealer)
+    plain_entries(4)
+    sealing._number_entries(sealer.head, limit=3)
+    late = plain_entries(1)
+
+    assert unsealed_count() == 5
+    assert waiting_since() == Entry.objects.get(leaf__index=3).recorded_at
+    seal_entries(sealer, now=timezone.now())
+    assert (unsealed_count(), waiting_since() <= Entry.objects.get(id=late[0]).recorded_at) == (2, True)
+    seal_all(sealer)
+    assert (unsealed_count(), waiting_since()) == (0, None)
