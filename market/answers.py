@@ -1,9 +1,15 @@
 """What callers ask for and what they are answered."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TypeAlias
 
 from market.errors import ClientOrderIdConflict
+
+Content: TypeAlias = tuple[int, str, int, int, str, str, bool, str, datetime | None]
+_NAMES = (
+    "instrument", "side", "limit_price", "quantity", "time_in_force", "kind", "post_only", "self_trade", "expires_at",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,15 +23,27 @@ class NewOrder:
     quantity: int
     client_order_id: str
     time_in_force: str = "GTC"
+    kind: str = "LIMIT"
+    post_only: bool = False
+    self_trade: str = "CANCEL_NEWEST"
+    expires_at: datetime | None = None
 
     @property
     def key(self) -> tuple[int, str]:
         return self.wallet_id, self.client_order_id
 
     @property
-    def content(self) -> tuple[int, str, int, int, str]:
+    def is_plain(self) -> bool:
+        """Most orders are: limit, until cancelled or at once, the newest giving way."""
+        return not self.post_only and self.kind == "LIMIT" and self.self_trade == "CANCEL_NEWEST"
+
+    @property
+    def content(self) -> Content:
         """What must be the same when the client order id is."""
-        return self.instrument_id, self.side, self.limit_price, self.quantity, self.time_in_force
+        return (
+            self.instrument_id, self.side, self.limit_price, self.quantity, self.time_in_force, self.kind,
+            self.post_only, self.self_trade, self.expires_at,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +63,11 @@ Answer: TypeAlias = PlacedOrder | ClientOrderIdConflict
 Answers: TypeAlias = list[Answer]
 
 
-def conflict(order: NewOrder, content: tuple[int, str, int, int, str]) -> ClientOrderIdConflict | None:
+def conflict(order: NewOrder, content: Content) -> ClientOrderIdConflict | None:
     """The refusal when the order's id stands for other content already."""
     if order.content == content:
         return None
-    names = ("instrument", "side", "limit_price", "quantity", "time_in_force")
-    name = next(name for name, ours, theirs in zip(names, order.content, content, strict=True) if ours != theirs)
+    name = next(name for name, ours, theirs in zip(_NAMES, order.content, content, strict=True) if ours != theirs)
     return ClientOrderIdConflict(
         f"The client order id {order.client_order_id} was used before with another {name.replace('_', ' ')}.",
         field=name,

@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from market.matching import BUY, Book, BookOrder, match
+from market.matching import BUY, Book, BookOrder, can_fill, match, would_trade
 
 GPU_SECONDS_PER_LOT = 36
+CANCEL_NEWEST, CANCEL_OLDEST, CANCEL_BOTH, DECREMENT = "CANCEL_NEWEST", "CANCEL_OLDEST", "CANCEL_BOTH", "DECREMENT"
 
 
 @dataclass(slots=True, eq=False)
@@ -15,12 +16,21 @@ class Working(BookOrder):
     account: int = 0
     receiving_account: int = 0
     wallet_tag: bytes = b""
-    stays: bool = True  # rests in the book when not filled: GTC
+    stays: bool = True  # rests in the book when not filled: GTC and GTD
     refusal: str = ""  # a policy's code, when its wallet may not trade
+    wallet: int = 0
+    fill_or_kill: bool = False
+    post_only: bool = False
+    self_trade: str = CANCEL_NEWEST
     filled_quantity: int = 0  # in this batch
     filled_value: int = 0
     status: str = "OPEN"
     reason: str = ""
+    cut: int = 0  # taken off the quantity asked for, by decrementing
+    initial_open: int = 0
+
+    def __post_init__(self) -> None:
+        self.initial_open = self.open_quantity
 
     @property
     def held(self) -> int:
@@ -70,7 +80,7 @@ def clear_batch(
     clearing = _Clearing(Outcome(last_priority), dict(available))
     for maker in resting:
         if maker.refusal:
-            clearing.drop_maker(maker)
+            clearing.cancel_maker(maker, maker.refusal)
         else:
             clearing.book.rest(maker)
     for order in waiting:
@@ -86,35 +96,80 @@ class _Clearing:
 
     def take(self, order: Working) -> None:
         self.outcome.changed[order.id] = order
+        need = order.hold_for(order.open_quantity)
+        if need > self.available[order.account] and not order.refusal:
+            order.refusal = "not_enough"
+        if order.post_only and not order.refusal and would_trade(self.book, order):
+            order.refusal = "would_trade"
         if order.refusal:
             order.status, order.reason = "REJECTED", order.refusal
             return
-        need = order.hold_for(order.open_quantity)
-        if need > self.available[order.account]:
-            order.status, order.reason = "REJECTED", "not_enough"
+        if order.fill_or_kill and not can_fill(self.book, order, past_own=order.self_trade == CANCEL_OLDEST):
+            order.status, order.reason = "CANCELLED", "fill_or_kill"
             return
         self.available[order.account] -= need
-        found = match(self.book, order)
-        for fill in found.fills:
-            assert isinstance(fill.maker, Working)
-            self._settle(BatchTrade(fill.maker, order, fill.price, fill.quantity))
-        if not order.open_quantity:
+        self._fill(order)
+        if order.status == "OPEN" and not order.open_quantity:
             order.status = "FILLED"
-        elif found.met_own or not order.stays:
-            self.available[order.account] += order.hold_for(order.open_quantity)
-            order.status = "CANCELLED"
-            order.reason = "self_trade" if found.met_own else "immediate_or_cancel"
-        else:
+        elif order.status == "OPEN" and order.stays:
             self._rest(order)
+        elif order.status == "OPEN":
+            self._cancel_taker(order, "immediate_or_cancel")
 
-    def drop_maker(self, maker: Working) -> None:
-        """Cancel a resting order whose wallet may not trade any more."""
-        hold = maker.hold_for(maker.open_quantity)
+    def cancel_maker(self, maker: Working, reason: str) -> None:
+        """Take a resting order out: its wallet may not trade any more, or it would meet its own owner."""
+        hold = maker.held
         self._hold(maker.account, -hold)
         self.available[maker.account] += hold
         self._level(maker, -maker.open_quantity, -1)
-        maker.status, maker.reason = "CANCELLED", maker.refusal
+        maker.status, maker.reason, maker.open_quantity = "CANCELLED", reason, 0
         self.outcome.changed[maker.id] = maker
+
+    def _fill(self, order: Working) -> None:
+        """Match until nothing crosses, or the order meets its own owner's and is cancelled for it."""
+        while order.status == "OPEN":
+            found = match(self.book, order)
+            for fill in found.fills:
+                assert isinstance(fill.maker, Working)
+                self._settle(BatchTrade(fill.maker, order, fill.price, fill.quantity))
+            if found.own is None:
+                return
+            assert isinstance(found.own, Working)
+            self._meet_own(order, found.own)
+
+    def _meet_own(self, taker: Working, maker: Working) -> None:
+        """Nobody trades with themself; the taker's choice says who gives way."""
+        if taker.self_trade == DECREMENT:
+            self._decrement(taker, maker)
+            return
+        if taker.self_trade in {CANCEL_OLDEST, CANCEL_BOTH}:
+            self.cancel_maker(maker, "self_trade")
+        if taker.self_trade in {CANCEL_NEWEST, CANCEL_BOTH}:
+            self._cancel_taker(taker, "self_trade")
+
+    def _decrement(self, taker: Working, maker: Working) -> None:
+        """Both shrink by the smaller one's open quantity; the smaller, or both, are cancelled."""
+        quantity = min(taker.open_quantity, maker.open_quantity)
+        taker_ends = quantity == taker.open_quantity
+        if quantity == maker.open_quantity:
+            self.cancel_maker(maker, "self_trade")
+        else:
+            self._hold(maker.account, -maker.hold_for(quantity))
+            self.available[maker.account] += maker.hold_for(quantity)
+            maker.open_quantity -= quantity
+            maker.cut += quantity
+            self._level(maker, -quantity, 0)
+            self.outcome.changed[maker.id] = maker
+        if taker_ends:
+            self._cancel_taker(taker, "self_trade")
+        else:
+            self.available[taker.account] += taker.hold_for(quantity)
+            taker.open_quantity -= quantity
+            taker.cut += quantity
+
+    def _cancel_taker(self, order: Working, reason: str) -> None:
+        self.available[order.account] += order.hold_for(order.open_quantity)
+        order.status, order.reason = "CANCELLED", reason
 
     def _rest(self, order: Working) -> None:
         self.outcome.last_priority += 1

@@ -7,6 +7,7 @@ import psycopg
 from django.db import IntegrityError, connection, transaction
 from psycopg.errors import UniqueViolation
 
+from ledger.clock import assert_in_transaction
 from market.answers import Answer, Answers, NewOrder, PlacedOrder, conflict
 from market.batch import Working, clear_batch
 from market.limits import refuse_special
@@ -47,29 +48,34 @@ def _clear(instrument_id: int, orders: Sequence[NewOrder]) -> Answers:
         loaded = _clear_once(instrument_id, [], block=True)
         if loaded is not None and len(loaded.inbox) >= _INBOX_LIMIT:
             loaded = None
-    answers = [_answer(order, loaded) for order in orders]
+    answers = [_answer(order, loaded, once[order.key]) for order in orders]
     missing = [order for order, answer in zip(orders, answers, strict=True) if answer is None]
     known = _look_up(missing) if missing else {}
     return [answer or _stored(order, known) for order, answer in zip(orders, answers, strict=True)]
 
 
 def _clear_once(instrument_id: int, orders: Sequence[NewOrder], *, block: bool) -> Loaded | None:
-    while True:
-        with transaction.atomic(durable=True), connection.wrap_database_errors:
-            cursor = psycopg.Cursor(connection.connection)
+    with transaction.atomic(durable=True):
+        return clear_locked(instrument_id, orders, block=block)
+
+
+def clear_locked(instrument_id: int, orders: Sequence[NewOrder], *, block: bool) -> Loaded | None:
+    """Take the instrument's lock and clear everything waiting, in the caller's transaction; None where another has the
+    lock and the orders are in the inbox."""
+    assert_in_transaction()
+    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
+        loaded = enter(cursor, instrument_id, orders, block=block)
+        while loaded is not None and (refused := refuse_special(loaded)):
+            # What was read reaches only as far as needed with these: take them out, then read again without them.
+            _settle(cursor, loaded, [], refused, [])
             loaded = enter(cursor, instrument_id, orders, block=block)
-            if loaded is None:
-                return None
-            if refused := refuse_special(loaded):
-                # What was read reaches only as far as needed with these: take them out, then read again without them.
-                _settle(cursor, loaded, [], refused, [])
-                continue
-            new = [(loaded.new[order.key], order) for order in orders if order.key in loaded.new]
-            waiting = [*loaded.inbox.values(), *(working for working, _ in new)]
-            if waiting:
-                _settle(cursor, loaded, waiting, loaded.resting, new)
-            cursor.close()
-            return loaded
+        if loaded is None:
+            return None
+        new = [(loaded.new[order.key], order) for order in orders if order.key in loaded.new]
+        waiting = [*loaded.inbox.values(), *(working for working, _ in new)]
+        if waiting:
+            _settle(cursor, loaded, waiting, loaded.resting, new)
+    return loaded
 
 
 def _settle(
@@ -85,16 +91,22 @@ def _settle(
     write(cursor, loaded, outcome, new)
 
 
-def _answer(order: NewOrder, loaded: Loaded) -> Answer | None:
-    """What became of an order that this very clearing took; None for another."""
-    key = order.key
-    found = loaded.new.get(key) or loaded.inbox.get(key)
+def _answer(order: NewOrder, loaded: Loaded, first: NewOrder) -> Answer | None:
+    """What became of an order that this very clearing took; None for another. `first` had its id first."""
+    found = loaded.new.get(order.key) or loaded.inbox.get(order.key)
     if found is None:
         return None
-    quantity = found.open_quantity + found.filled_quantity
-    content = order.instrument_id, found.side, found.limit_price, quantity, "GTC" if found.stays else "IOC"
+    content = first.content
+    if order.key not in loaded.new:
+        # Another caller's may have been in the inbox before ours; what its row does not say is taken to be the same.
+        content = (order.instrument_id, found.side, found.limit_price, found.initial_open, *first.content[4:])
     return conflict(order, content) or PlacedOrder(
-        found.id, found.status, quantity, found.filled_quantity, found.filled_value, found.reason
+        found.id,
+        found.status,
+        found.initial_open - found.cut,
+        found.filled_quantity,
+        found.filled_value,
+        found.reason,
     )
 
 
@@ -109,7 +121,10 @@ def _look_up(orders: Sequence[NewOrder]) -> dict[tuple[int, str], Order]:
 
 def _stored(order: NewOrder, known: dict[tuple[int, str], Order]) -> Answer:
     row = known[order.key]
-    content = row.instrument_id, row.side, row.limit_price, row.quantity, row.time_in_force
+    content = (
+        row.instrument_id, row.side, row.first_price or row.limit_price, row.first_quantity or row.quantity,
+        row.time_in_force, row.kind, row.post_only, row.self_trade, row.expires_at,
+    )  # fmt: skip
     return conflict(order, content) or PlacedOrder(
         row.id, row.status, row.quantity, row.filled_quantity, row.filled_value, row.reason
     )

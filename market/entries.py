@@ -31,8 +31,7 @@ def hold_entries(loaded: Loaded, outcome: Outcome) -> tuple[list[LogEntry], list
     for order in outcome.changed.values():
         side = (order.wallet_tag, loaded.price_tag if order.side == BUY else loaded.base_tag)
         if order.id in resting:
-            before = order.hold_for(order.open_quantity + order.filled_quantity)
-            falls[side] = falls.get(side, 0) + order.held - before
+            falls[side] = falls.get(side, 0) + order.held - order.hold_for(order.initial_open)
         else:
             rises[side] = rises.get(side, 0) + order.held
     return _orders_entries(loaded, falls), _orders_entries(loaded, rises)

@@ -30,6 +30,16 @@ class OrderNotOpen(Refusal):
     code = "order_not_open"
 
 
+class AmendmentRefused(Refusal):
+    """The amended order would be rejected; `reason` is the code of why."""
+
+    code = "amendment_refused"
+
+    def __init__(self, message: str, *, reason: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
 class NotOpenable(Refusal):
     """The asset cannot be traded."""
 
@@ -48,9 +58,14 @@ REASONS: dict[str, Promise] = {
     "position_limit": _("This would take you above the limit of what one owner may have and bid for of this series."),
     "instrument_halted": _("Trading of this series is halted."),
     "instrument_closed": _("Trading of this series has ended."),
+    "would_trade": _("It would have traded at once, and was to be added to the book only."),
+    "fill_or_kill": _("It could not be filled whole at once, so nothing of it was."),
+    "order_expired": _("Its time was over."),
+    "not_renewed": _("The cancel timer ran out."),
     "self_trade": _("The order met an open order of the same wallet and was cancelled instead of trading with it."),
     "immediate_or_cancel": _("What could not be filled at once was cancelled."),
     "cancelled": _("Cancelled by its owner."),
+    "amended": _("Amended to no more than was filled already, so the rest was cancelled."),
 }
 
 

@@ -24,19 +24,19 @@ def refuse_special(loaded: Loaded) -> list[Working]:
     if not loaded.special:
         return []
     asset = Asset.objects.get(instrument__id=loaded.instrument_id)
-    wallets = Wallet.objects.in_bulk([order.owner for order in loaded.special])
+    wallets = Wallet.objects.in_bulk([order.wallet for order in loaded.special])
     resting = {order.id for order in loaded.resting}
     limited = [
         order
         for order in loaded.special
-        if order.side == BUY and position_limit(asset, wallets[order.owner]) is not None
+        if order.side == BUY and position_limit(asset, wallets[order.wallet]) is not None
     ]
     positions: dict[int, int] = defaultdict(int)
     if limited:
-        positions.update(positions_of({owner_of(wallets[order.owner]) for order in limited}, asset.id))
+        positions.update(positions_of({owner_of(wallets[order.wallet]) for order in limited}, asset.id))
     refused = []
     for order in loaded.special:
-        wallet, rests = wallets[order.owner], order.id in resting
+        wallet, rests = wallets[order.wallet], order.id in resting
         if order.side == BUY and not rests:
             positions[owner_of(wallet)] += order.open_quantity * GPU_SECONDS_PER_LOT
         order.refusal = order.refusal or _refusal(loaded, order, asset, wallet, positions[owner_of(wallet)], rests)

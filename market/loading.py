@@ -10,18 +10,20 @@ import psycopg
 from ledger.models import Asset, Entry, Wallet
 from ledger.policies import refusal_for
 from market.answers import NewOrder
-from market.batch import Working
+from market.batch import CANCEL_BOTH, CANCEL_NEWEST, CANCEL_OLDEST, DECREMENT, Working
 from market.models import Instrument
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # Kinds of rows and bits of `flags` as market_enter sets them (migration 0003).
 _INBOX, _BOOK, _ACCOUNT, _NEW, _KNOWN = 1, 2, 3, 4, 5
-_BUYS, _IMMEDIATE, _FROZEN, _MAY_NOT_SELL, _SPECIAL = 1, 2, 4, 8, 16
+_BUYS, _IMMEDIATE, _FROZEN, _MAY_NOT_SELL, _SPECIAL, _FILL_OR_KILL, _POST_ONLY = 1, 2, 4, 8, 16, 32, 64
+_SELF_TRADE_SHIFT, _IS_OVER, _AT_MARKET = 7, 512, 1024
+_SELF_TRADES = (CANCEL_NEWEST, CANCEL_OLDEST, CANCEL_BOTH, DECREMENT)
 _PAUSED, _PRICE_PAUSED, _SPECIAL_SERIES = 1, 2, 4
 
 _ENTER = (
     "SELECT * FROM market_enter(%s::bigint, %s::boolean, %s::bigint[], %s::text[], %s::bigint[], %s::bigint[],"
-    " %s::text[], %s::text[], %s::bigint, %s::bigint, %s::bigint, %s::bigint)"
+    " %s::text[], %s::text[], %s::bigint[], %s::bigint[], %s::bigint, %s::bigint, %s::bigint, %s::bigint)"
 )
 
 
@@ -64,6 +66,8 @@ def enter(cursor: psycopg.Cursor[Any], instrument_id: int, orders: Sequence[NewO
             integers(order.quantity for order in orders),
             [order.time_in_force for order in orders],
             [order.client_order_id for order in orders],
+            integers(options_of(order) for order in orders),
+            optional_integers(expiry_of(order) for order in orders),
             str(sum(order.quantity for order in buys)),
             str(max((order.limit_price for order in buys), default=0)),
             str(sum(order.quantity for order in sells)),
@@ -112,16 +116,20 @@ def _read(rows: Sequence[tuple[Any, ...]], orders: Sequence[NewOrder]) -> Loaded
         if kind == _NEW:
             order = orders[price_ - 1]
             side, limit_price, quantity = order.side, order.limit_price, order.quantity
-            immediate = order.time_in_force == "IOC"
+            flags |= options_of(order)
+            if order.time_in_force in {"IOC", "FOK"}:
+                flags |= _IMMEDIATE | (_FILL_OR_KILL if order.time_in_force == "FOK" else 0)
         else:
             side, limit_price = "BUY" if flags & _BUYS else "SELL", price_
-            immediate = bool(flags & _IMMEDIATE)
-        trait = (kind == _BOOK, flags & (_FROZEN | _MAY_NOT_SELL) | (side == "BUY"))
+        trait = (kind == _BOOK, flags & (_FROZEN | _MAY_NOT_SELL | _IS_OVER) | (side == "BUY"))
         if trait not in refusals:
             refusals[trait] = _refusal(loaded, trait[1], resting=trait[0])
+        owner = wallet if len(tag) == 16 else int.from_bytes(tag[16:], "big")
         working = Working(
-            id_, wallet, side, limit_price, quantity, extra, account, receiving, tag, not immediate, refusals[trait]
-        )
+            id_, owner, side, limit_price, quantity, extra, account, receiving, tag[:16], not flags & _IMMEDIATE,
+            refusals[trait], wallet, bool(flags & _FILL_OR_KILL), bool(flags & _POST_ONLY),
+            _SELF_TRADES[flags >> _SELF_TRADE_SHIFT & 3],
+        )  # fmt: skip
         if flags & _SPECIAL or paused & _SPECIAL_SERIES:
             loaded.special.append(working)
         if kind == _NEW:
@@ -134,6 +142,8 @@ def _read(rows: Sequence[tuple[Any, ...]], orders: Sequence[NewOrder]) -> Loaded
 
 
 def _refusal(loaded: Loaded, flags: int, *, resting: bool) -> str:
+    if flags & _IS_OVER:
+        return "order_expired"
     wallet = Wallet(frozen_at=loaded.now if flags & _FROZEN else None, may_sell=not flags & _MAY_NOT_SELL)
     buys = bool(flags & _BUYS)
     if not resting:
@@ -161,6 +171,27 @@ def refusal_code(
         if refusal is not None:
             return refusal.code
     return ""
+
+
+def options_of(order: NewOrder) -> int:
+    """What an order asks for beyond a plain one, in bits."""
+    if order.is_plain:
+        return 0
+    return (
+        (_POST_ONLY if order.post_only else 0)
+        | _SELF_TRADES.index(order.self_trade) << _SELF_TRADE_SHIFT
+        | (_AT_MARKET if order.kind == "MARKET" else 0)
+    )
+
+
+def expiry_of(order: NewOrder) -> int | None:
+    """Microseconds since 1970 UTC until which an order stays; None for as long as its series."""
+    return None if order.expires_at is None else (order.expires_at - _EPOCH) // timedelta(microseconds=1)
+
+
+def optional_integers(values: Iterable[int | None]) -> str:
+    """The same with nothing in some places."""
+    return "{" + ",".join("NULL" if value is None else str(value) for value in values) + "}"
 
 
 def integers(values: Iterable[int]) -> str:

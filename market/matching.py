@@ -1,6 +1,6 @@
 """Price-time priority as pure functions: values in, values out."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 
@@ -30,10 +30,10 @@ class Fill:
 
 @dataclass(slots=True)
 class Match:
-    """What an arriving order met: its fills, and whether it stopped at an order of its own owner."""
+    """What an arriving order met: its fills, and the order of its own owner at which it stopped, if it did."""
 
     fills: list[Fill] = field(default_factory=list)
-    met_own: bool = False
+    own: BookOrder | None = None
 
 
 def crosses(side: str, limit_price: int, maker_price: int) -> bool:
@@ -67,11 +67,16 @@ class Book:
             heappop(heap)
         return None
 
+    def in_line(self, side: str) -> Iterator[BookOrder]:
+        """All of one side, first in line first; takes a sort."""
+        ranked = sorted(self._heaps[side], key=lambda place: place[:2])
+        return (order for _, _, order in ranked if order.open_quantity)
+
 
 def match(book: Book, taker: BookOrder) -> Match:
     """Fill the taker from the book, best price first, then first come; each fill is at the maker's price.
 
-    It stops at an order of the taker's own owner: the newest is cancelled, which is the caller's to do.
+    It stops at an order of the taker's own owner: what happens then is the caller's to say, who may go on.
     """
     found = Match()
     side = opposite(taker.side)
@@ -80,10 +85,32 @@ def match(book: Book, taker: BookOrder) -> Match:
         if maker is None or not crosses(taker.side, taker.limit_price, maker.limit_price):
             break
         if maker.owner == taker.owner:
-            found.met_own = True
+            found.own = maker
             break
         quantity = min(maker.open_quantity, taker.open_quantity)
         maker.open_quantity -= quantity
         taker.open_quantity -= quantity
         found.fills.append(Fill(maker, maker.limit_price, quantity))
     return found
+
+
+def would_trade(book: Book, taker: BookOrder) -> bool:
+    """Does the taker cross the book, if only an order of its own owner?"""
+    best = book.best(opposite(taker.side))
+    return best is not None and crosses(taker.side, taker.limit_price, best.limit_price)
+
+
+def can_fill(book: Book, taker: BookOrder, *, past_own: bool) -> bool:
+    """Can all of the taker be filled at once? `past_own`: orders of its own owner would be cancelled on the way."""
+    left = taker.open_quantity
+    for maker in book.in_line(opposite(taker.side)):
+        if not crosses(taker.side, taker.limit_price, maker.limit_price):
+            return False
+        if maker.owner == taker.owner:
+            if past_own:
+                continue
+            return False
+        left -= maker.open_quantity
+        if left <= 0:
+            return True
+    return False

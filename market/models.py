@@ -60,9 +60,23 @@ class Order(models.Model):
         BUY = "BUY", _("buy")
         SELL = "SELL", _("sell")
 
+    class Kind(models.TextChoices):
+        LIMIT = "LIMIT", _("limit")
+        MARKET = "MARKET", _("market")  # its limit price is the protection that the person was shown
+
     class TimeInForce(models.TextChoices):
         GTC = "GTC", _("until cancelled")
+        GTD = "GTD", _("until a date")
         IOC = "IOC", _("immediate or cancel")
+        FOK = "FOK", _("fill or kill")
+
+    class SelfTrade(models.TextChoices):
+        """What happens where the order would trade with another of its beneficial owner; the taker's choice wins."""
+
+        CANCEL_NEWEST = "CANCEL_NEWEST", _("cancel the newest")
+        CANCEL_OLDEST = "CANCEL_OLDEST", _("cancel the oldest")
+        CANCEL_BOTH = "CANCEL_BOTH", _("cancel both")
+        DECREMENT = "DECREMENT", _("reduce both")
 
     class Status(models.TextChoices):
         WAITING = "WAITING", _("waiting")
@@ -87,10 +101,23 @@ class Order(models.Model):
     side = models.CharField(max_length=4, choices=Side.choices)
     limit_price = models.BigIntegerField()
     quantity = models.BigIntegerField()
+    # What was asked for at first, where an amendment or decrementing has changed it since.
+    first_price = models.BigIntegerField(null=True)
+    first_quantity = models.BigIntegerField(null=True)
     filled_quantity = models.BigIntegerField(default=0)
     # Sum of price x quantity of its fills, in 1/10,000 credit.
     filled_value = models.BigIntegerField(default=0)
     time_in_force = models.CharField(max_length=3, choices=TimeInForce.choices, default=TimeInForce.GTC)
+    # Most orders are plain: the database fills these in, so that a large batch does not carry them.
+    kind = models.CharField(max_length=6, choices=Kind.choices, default=Kind.LIMIT, db_default=Kind.LIMIT)
+    post_only = models.BooleanField(default=False, db_default=False)
+    self_trade = models.CharField(
+        max_length=13,
+        choices=SelfTrade.choices,
+        default=SelfTrade.CANCEL_NEWEST,
+        db_default=SelfTrade.CANCEL_NEWEST,
+    )
+    expires_at = models.DateTimeField(null=True)
     status = models.CharField(max_length=9, choices=Status.choices, default=Status.WAITING)
     held = models.BigIntegerField(default=0)
     # Its place among orders of the same price, given when it enters the book.
@@ -119,11 +146,24 @@ class Order(models.Model):
                 | ~Q(status="OPEN") & Q(held=0),
             ),
             models.CheckConstraint(
+                name="order_until_a_date_has_one",
+                condition=Q(time_in_force="GTD", expires_at__isnull=False)
+                | ~Q(time_in_force="GTD") & Q(expires_at__isnull=True),
+            ),
+            models.CheckConstraint(
+                name="order_that_may_not_trade_rests",
+                condition=Q(post_only=False) | Q(kind="LIMIT", time_in_force__in=["GTC", "GTD"]),
+            ),
+            models.CheckConstraint(
+                name="order_at_market_never_rests", condition=Q(kind="LIMIT") | Q(time_in_force__in=["IOC", "FOK"])
+            ),
+            models.CheckConstraint(
                 name="order_status_says_what_is_filled",
                 condition=Q(status="FILLED", filled_quantity=F("quantity"))
                 | Q(status="OPEN", priority__isnull=False, filled_quantity__lt=F("quantity"))
                 | Q(status="CANCELLED", filled_quantity__lt=F("quantity"))
-                | Q(status__in=["WAITING", "REJECTED"], filled_quantity=0),
+                | Q(status="WAITING", filled_quantity__lt=F("quantity"))
+                | Q(status="REJECTED", filled_quantity=0),
             ),
         ]
         indexes = [
@@ -140,6 +180,9 @@ class Order(models.Model):
             ),
             models.Index(name="order_waiting", fields=["instrument", "id"], condition=Q(status="WAITING")),
             models.Index(name="order_by_wallet", fields=["wallet", "id"]),
+            models.Index(
+                name="order_open_by_expiry", fields=["expires_at"], condition=Q(status="OPEN", expires_at__isnull=False)
+            ),
             # What a wallet bids for counts towards its position limits.
             models.Index(name="order_open_by_wallet", fields=["wallet", "instrument"], condition=Q(status="OPEN")),
         ]
@@ -150,6 +193,16 @@ class Order(models.Model):
     @property
     def open_quantity(self) -> int:
         return self.quantity - self.filled_quantity
+
+
+class CancelTimer(models.Model):
+    """A dead man's switch: every order of the wallet is cancelled at `cancel_at`, unless it is put off before."""
+
+    wallet = models.OneToOneField(Wallet, on_delete=models.CASCADE, primary_key=True, related_name="cancel_timer")
+    cancel_at = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return f"cancel timer of wallet {self.pk}"
 
 
 class Trade(models.Model):

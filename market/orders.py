@@ -1,13 +1,15 @@
 """Placing and cancelling orders."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from typing import TypeVar
 from uuid import uuid4
 
-from django.db import OperationalError, connection, transaction
+from django.db import OperationalError, connection, models, transaction
 from django.utils.translation import gettext as _
 from psycopg.errors import DeadlockDetected
 
+from ledger.clock import database_now
 from ledger.entries import MAX_SIDES
 from ledger.holds import change_held
 from ledger.log import write_entry
@@ -20,8 +22,12 @@ from market.errors import BadOrder, OrderNotOpen
 from market.models import HIGHEST_PRICE, LARGEST_QUANTITY, Instrument, MarketEvent, Order
 from market.settling import event_payload
 
+Result = TypeVar("Result")
+
 _TRIES = 3
 _SIDES = frozenset(Order.Side.values)
+_KINDS = frozenset(Order.Kind.values)
+_SELF_TRADES = frozenset(Order.SelfTrade.values)
 _TIMES_IN_FORCE = frozenset(Order.TimeInForce.values)
 
 
@@ -34,6 +40,10 @@ def place_order(
     quantity: int,
     time_in_force: str = Order.TimeInForce.GTC,
     client_order_id: str = "",
+    kind: str = Order.Kind.LIMIT,
+    post_only: bool = False,
+    self_trade: str = Order.SelfTrade.CANCEL_NEWEST,
+    expires_at: datetime | None = None,
 ) -> PlacedOrder:
     """Place one order and answer what became of it: open, filled, cancelled or rejected with a reason.
 
@@ -41,8 +51,9 @@ def place_order(
     same id with the same content answers the same order.
     """
     order = NewOrder(
-        instrument_id, wallet_id, str(side), limit_price, quantity, client_order_id or uuid4().hex, str(time_in_force)
-    )
+        instrument_id, wallet_id, str(side), limit_price, quantity, client_order_id or uuid4().hex, str(time_in_force),
+        str(kind), post_only, str(self_trade), expires_at,
+    )  # fmt: skip
     answer = place_orders([order])[0]
     if isinstance(answer, PlacedOrder):
         return answer
@@ -69,7 +80,18 @@ def check_order(order: NewOrder) -> None:
     if order.side not in _SIDES:
         raise BadOrder(_("The side must be BUY or SELL."), field="side")
     if order.time_in_force not in _TIMES_IN_FORCE:
-        raise BadOrder(_("The time in force must be GTC or IOC."), field="time_in_force")
+        raise BadOrder(_("The time in force must be GTC, GTD, IOC or FOK."), field="time_in_force")
+    if order.kind not in _KINDS:
+        raise BadOrder(_("The kind must be LIMIT or MARKET."), field="kind")
+    if order.self_trade not in _SELF_TRADES:
+        raise BadOrder(_("There is no such rule for meeting one's own orders."), field="self_trade")
+    stays = order.time_in_force in {"GTC", "GTD"}
+    if order.kind == "MARKET" and stays:
+        raise BadOrder(_("A market order never waits: its time in force is IOC or FOK."), field="time_in_force")
+    if order.post_only and not (stays and order.kind == "LIMIT"):
+        raise BadOrder(_("An order that may only be added to the book must be able to wait there."), field="post_only")
+    if (order.time_in_force == "GTD") != (order.expires_at is not None):
+        raise BadOrder(_("An order until a date needs the date, and no other order has one."), field="expires_at")
     if isinstance(order.limit_price, bool) or not 0 < order.limit_price <= HIGHEST_PRICE:
         raise BadOrder(_("The limit price must be above zero and of a size that makes sense."), field="limit_price")
     if isinstance(order.quantity, bool) or not 0 < order.quantity <= LARGEST_QUANTITY:
@@ -92,6 +114,35 @@ def cancel_order(*, order_id: int, now: datetime) -> Order:
     return order
 
 
+def cancel_orders(*, wallet_id: int, instrument_id: int | None = None, reason: str = "cancelled") -> int:
+    """Cancel all orders of the wallet, or those in one instrument; answers how many. Each instrument is an action."""
+    mine = Order.objects.filter(wallet_id=wallet_id).unfinished()
+    instruments = mine.values_list("instrument_id", flat=True) if instrument_id is None else [instrument_id]
+    return sum(_cancel_in(id_, mine, reason) for id_ in sorted(set(instruments)))
+
+
+@transaction.atomic(durable=True)
+def _cancel_in(instrument_id: int, orders: models.QuerySet[Order], reason: str) -> int:
+    instrument = Instrument.objects.select_for_update(no_key=True).get(id=instrument_id)
+    found = list(orders.filter(instrument_id=instrument_id).order_by("id"))
+    take_out(found, instrument=instrument, reason=reason, now=database_now())
+    return len(found)
+
+
+def expire_orders(*, limit: int = 500) -> int:
+    """Cancel resting orders whose date is over; answers how many. None of them has traded since: clearing passes them
+    by."""
+    due = Order.objects.filter(status=Order.Status.OPEN, expires_at__lte=database_now())
+    rows = due.order_by("expires_at", "id").values_list("instrument_id", "id")[:limit]
+    ids: dict[int, list[int]] = {}
+    for instrument_id, order_id in rows:
+        ids.setdefault(instrument_id, []).append(order_id)
+    return sum(
+        _cancel_in(instrument_id, due.filter(id__in=theirs), "order_expired")
+        for instrument_id, theirs in sorted(ids.items())
+    )
+
+
 def take_out(orders: Sequence[Order], *, instrument: Instrument, reason: str, now: datetime) -> None:
     """Cancel unfinished orders of a locked instrument, release what they hold and say so on the stream."""
     falls: dict[int, int] = {}
@@ -105,14 +156,14 @@ def take_out(orders: Sequence[Order], *, instrument: Instrument, reason: str, no
             level[1] -= 1
         order.status, order.held, order.reason, order.done_at = Order.Status.CANCELLED, 0, reason, now
     if falls:
-        _let_go(instrument, falls, now)
+        let_go(instrument, falls, now)
     Order.objects.bulk_update(orders, ["status", "held", "reason", "done_at"], batch_size=1000)
     if levels:
         write_event(instrument, event_payload(trades=[], levels=levels.items(), now=now), now=now)
 
 
-def _let_go(instrument: Instrument, falls: Mapping[int, int], now: datetime) -> None:
-    """Change what the accounts hold, and say so in the log."""
+def let_go(instrument: Instrument, falls: Mapping[int, int], now: datetime) -> None:
+    """Lower what the accounts hold, and say so in the log."""
     accounts = lock_accounts(list(falls))
     change_held(list(falls), list(falls.values()))
     sides = [
@@ -137,11 +188,15 @@ def write_event(instrument: Instrument, payload: str, *, now: datetime) -> None:
 
 
 def _submit(instrument_id: int, orders: Sequence[NewOrder]) -> Answers:
+    return retried(lambda: combiner_for(instrument_id).submit(orders))
+
+
+def retried(act: Callable[[], Result]) -> Result:
+    """Ask again what ended in a deadlock: two bulk callers with the same client order ids the other way round."""
     for attempt in range(1, _TRIES + 1):
         try:
-            return combiner_for(instrument_id).submit(orders)
+            return act()
         except OperationalError as error:
-            # Two bulk callers with the same client order ids the other way round: one of them asks again.
             if attempt == _TRIES or not isinstance(error.__cause__, DeadlockDetected):
                 raise
     raise AssertionError("unreachable")

@@ -11,20 +11,21 @@ import psycopg
 from market.answers import NewOrder
 from market.batch import BatchTrade, Outcome, Working
 from market.entries import LogEntry, hold_entries, postings, trade_entries
-from market.loading import Loaded, integers
+from market.loading import Loaded, expiry_of, integers, optional_integers, options_of
 
 # From about this many rows on COPY is faster than arrays (clearing.md).
 COPY_FROM = 50
 
-_WRITE = f"SELECT market_write(%s::bigint, %s::timestamptz, {', '.join(['%s::{}'] * 43)})".format(
+_WRITE = f"SELECT market_write(%s::bigint, %s::timestamptz, {', '.join(['%s::{}'] * 47)})".format(
     *["bigint[]"] * 2,  # changes of held before the postings
     *["text[]", "text[]", "bytea[]", "bytea[]", "bigint"],  # entries: falls of holds, trades, rises of holds
     *["bigint[]"] * 2,  # postings
     *["bigint[]", "bigint[]", "text[]", "bigint[]", "bigint[]"],  # trades
     *["bigint[]"] * 2,  # and after
-    *["bigint[]", "text[]", "bigint[]", "bigint[]", "bigint[]", "bigint[]", "text[]"],  # changed orders
+    *["bigint[]", "text[]", "bigint[]", "bigint[]", "bigint[]", "bigint[]", "text[]", "bigint[]"],  # changed orders
     *["bigint[]", "bigint[]", "bigint[]", "bigint[]", "text[]", "bigint[]", "bigint[]", "text[]", "text[]"],  # new
     *["text[]", "bigint[]", "bigint[]", "bigint[]", "bigint[]", "text[]"],  # and how they ended up
+    *["bigint[]"] * 3,  # what is not plain about them
     *["bigint", "bigint", "bigint", "bigint", "text"],  # the instrument's counters and the event
 )
 
@@ -42,8 +43,9 @@ def write(
     last_trade = loaded.last_trade + len(trades)
     last_price = trades[-1].price if trades else loaded.last_price
     if len(new) >= COPY_FROM:
-        _copy_orders(cursor, loaded, new)
-        new = []
+        # What is not plain is rare, and goes with the rest.
+        _copy_orders(cursor, loaded, [pair for pair in new if _is_plain(*pair)])
+        new = [pair for pair in new if not _is_plain(*pair)]
     falls, rises = hold_entries(loaded, outcome)
     if len(trades) >= COPY_FROM:
         _copy_trades(cursor, loaded, before, falls, trades)
@@ -76,23 +78,27 @@ def write(
             integers(order.filled_quantity for order in changed),
             integers(order.filled_value for order in changed),
             integers(order.held for order in changed),
-            _optional_integers(order.priority for order in changed),
+            optional_integers(order.priority or None for order in changed),
             [order.reason for order in changed],
+            integers(order.cut for order in changed),
             integers(working.id for working, _ in new),
-            integers(working.owner for working, _ in new),
+            integers(working.wallet for working, _ in new),
             integers(working.account for working, _ in new),
             integers(working.receiving_account for working, _ in new),
             [working.side for working, _ in new],
             integers(working.limit_price for working, _ in new),
-            integers(order.quantity for _, order in new),
+            integers(order.quantity - working.cut for working, order in new),
             [order.time_in_force for _, order in new],
             [order.client_order_id for _, order in new],
             [working.status for working, _ in new],
             integers(working.filled_quantity for working, _ in new),
             integers(working.filled_value for working, _ in new),
             integers(working.held for working, _ in new),
-            _optional_integers(working.priority for working, _ in new),
+            optional_integers(working.priority or None for working, _ in new),
             [working.reason for working, _ in new],
+            integers(options_of(order) for _, order in new),
+            optional_integers(expiry_of(order) for _, order in new),
+            integers(working.cut for working, _ in new),
             str(outcome.last_priority),
             str(last_trade),
             None if last_price is None else str(last_price),
@@ -128,13 +134,17 @@ def _copy_orders(cursor: psycopg.Cursor[Any], loaded: Loaded, new: Sequence[tupl
         for working, order in new:
             copy.write_row(
                 (
-                    working.id, loaded.instrument_id, working.owner, working.account, working.receiving_account,
+                    working.id, loaded.instrument_id, working.wallet, working.account, working.receiving_account,
                     working.side, working.limit_price, order.quantity, order.time_in_force, order.client_order_id,
                     working.status, working.filled_quantity, working.filled_value, working.held,
                     working.priority or None, working.reason, loaded.now,
                     None if working.status == "OPEN" else loaded.now,
                 )
             )  # fmt: skip
+
+
+def _is_plain(working: Working, order: NewOrder) -> bool:
+    return order.is_plain and order.expires_at is None and not working.cut
 
 
 def _copy_trades(
@@ -190,8 +200,3 @@ def _payload(loaded: Loaded, outcome: Outcome) -> str:
         for number, trade in enumerate(outcome.trades, loaded.last_trade + 1)
     ]
     return event_payload(trades=trades, levels=outcome.levels.items(), now=loaded.now)
-
-
-def _optional_integers(values: Iterable[int]) -> str:
-    """Zero means none: an order that never entered the book has no priority."""
-    return "{" + ",".join(str(value) if value else "NULL" for value in values) + "}"

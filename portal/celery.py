@@ -21,6 +21,11 @@ app.conf.beat_schedule = {
     },
     "reconcile-redemptions": {"task": "portal.redemptions.tasks.reconcile_jobs", "schedule": 60.0},
     "heartbeat": {"task": "portal.reports.tasks.heartbeat", "schedule": 10.0, "options": {"expires": 20}},
+    "cancel-what-is-over": {
+        "task": "portal.trading.tasks.cancel_what_is_over",
+        "schedule": 2.0,
+        "options": {"expires": 10},
+    },
     "close-expired": {"task": "portal.trading.tasks.close_expired", "schedule": 30.0},
     "seal": {"task": "portal.wallets.tasks.seal", "schedule": 2.0},
     "cosign": {"task": "portal.wallets.tasks.cosign", "schedule": 2.0, "options": {"expires": 10}},

@@ -5,6 +5,8 @@ from celery import shared_task
 from ledger.clock import database_now
 from ledger.expiry import expire_balances, series_to_sweep
 from market.instruments import close_instrument, expired_instruments
+from market.orders import expire_orders
+from market.timers import run_cancel_timers
 
 
 @shared_task
@@ -21,3 +23,12 @@ def close_expired() -> int:
         while count := expire_balances(asset_id=asset_id):
             moved += count
     return moved
+
+
+@shared_task
+def cancel_what_is_over() -> int:
+    """Cancel orders whose date is over, and all orders of those whose cancel timer ran out."""
+    cancelled = run_cancel_timers()
+    while count := expire_orders():
+        cancelled += count
+    return cancelled

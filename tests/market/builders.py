@@ -3,6 +3,7 @@
 import itertools
 from collections import Counter
 from datetime import datetime
+from typing import Any
 
 from django.db import connection
 from django.db.models import F, Sum
@@ -35,7 +36,7 @@ def some_trader(
     return wallet
 
 
-def placed(instrument: Instrument, wallet: Wallet, side: str, quantity: int, price: int, **fields: str) -> PlacedOrder:
+def placed(instrument: Instrument, wallet: Wallet, side: str, quantity: int, price: int, **fields: Any) -> PlacedOrder:
     return place_order(
         instrument_id=instrument.id, wallet_id=wallet.id, side=side, limit_price=price, quantity=quantity, **fields
     )

@@ -7,8 +7,10 @@ from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ledger.errors import Refusal
 from ledger.models import Account
 from market import settling
+from market.amending import amend_order
 from market.answers import NewOrder, PlacedOrder
 from market.batch import GPU_SECONDS_PER_LOT, Working, clear_batch
 from market.models import Order, Trade
@@ -20,12 +22,19 @@ OWNERS = 4
 _numbers = itertools.count(1)
 CREDITS, LOTS = 1500, 40
 
-placements = st.tuples(
-    st.just("place"), st.integers(0, OWNERS - 1), st.sampled_from(["BUY", "SELL"]), st.integers(8, 16),
-    st.integers(1, 12), st.booleans(),
+SELF_TRADES = ["CANCEL_NEWEST", "CANCEL_OLDEST", "CANCEL_BOTH", "DECREMENT"]
+TERMS = [("GTC", False), ("GTC", False), ("IOC", False), ("FOK", False), ("GTC", True)]
+placements = st.builds(
+    lambda owner, side, price, quantity, terms, self_trade: (
+        "place", owner, side, price, quantity, *terms, self_trade,
+    ),
+    st.integers(0, OWNERS - 1), st.sampled_from(["BUY", "SELL"]), st.integers(8, 16), st.integers(1, 12),
+    st.sampled_from(TERMS), st.sampled_from(SELF_TRADES),
 )  # fmt: skip
 cancels = st.tuples(st.just("cancel"), st.integers(0, 60))
+amendments = st.tuples(st.just("amend"), st.integers(0, 60), st.integers(0, 14), st.integers(8, 16))
 flows = st.lists(st.one_of(placements, placements, placements, cancels), max_size=45)
+flows_with_amendments = st.lists(st.one_of(placements, placements, cancels, amendments), max_size=45)
 
 
 class PureMarket:
@@ -45,7 +54,8 @@ class PureMarket:
                 order.id, order.owner, order.side, order.price, order.quantity,
                 account=order.owner if order.side == "BUY" else 100 + order.owner,
                 receiving_account=100 + order.owner if order.side == "BUY" else order.owner,
-                stays=not order.immediate,
+                stays=order.tif == "GTC", fill_or_kill=order.tif == "FOK", post_only=order.post_only,
+                self_trade=order.self_trade,
             )
             for order in orders
         ]  # fmt: skip
@@ -85,14 +95,13 @@ def test_the_pure_batches_agree_with_a_naive_market(flow, sizes):
     size = next(batch_sizes)
 
     def flush() -> None:
-        pure.place([NaiveOrder(o.id, o.owner, o.side, o.price, o.quantity, o.immediate) for o in batch])
+        pure.place(batch)
         batch.clear()
 
     for step in flow:
         if step[0] == "place":
-            order = NaiveOrder(len(naive.orders), *step[1:])
-            naive.place(order)
-            batch.append(order)
+            batch.append(NaiveOrder(len(naive.orders), *step[1:]))
+            naive.place(NaiveOrder(len(naive.orders), *step[1:]))
             if len(batch) >= size:
                 flush()
                 size = next(batch_sizes)
@@ -115,7 +124,7 @@ def test_the_pure_batches_agree_with_a_naive_market(flow, sizes):
 
 @pytest.mark.django_db
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(flow=flows, size=st.integers(1, 7), copy_from=st.sampled_from([1, 3, 50]))
+@given(flow=flows_with_amendments, size=st.integers(1, 7), copy_from=st.sampled_from([1, 3, 50]))
 def test_the_clearing_on_postgres_agrees_with_a_naive_market(flow, size, copy_from):
     """By arrays and by COPY alike: from how many rows on must make no difference."""
     with pytest.MonkeyPatch.context() as patch:
@@ -129,6 +138,7 @@ def walk_on_postgres(flow, size):
     wallets = [some_trader(instrument, f"Owner {n}", credits=CREDITS, lots=LOTS) for n in range(OWNERS)]
     naive = NaiveMarket(dict.fromkeys(range(OWNERS), CREDITS), dict.fromkeys(range(OWNERS), LOTS))
     placed: list[PlacedOrder] = []
+    by_id: list[NaiveOrder] = []
     batch: list[NewOrder] = []
 
     def flush() -> None:
@@ -139,24 +149,32 @@ def walk_on_postgres(flow, size):
 
     for step in flow:
         if step[0] == "place":
-            _, owner, side, price, quantity, immediate = step
-            naive.place(NaiveOrder(len(naive.orders), owner, side, price, quantity, immediate))
-            key = f"law-{number}-{len(naive.orders)}"
-            tif = "IOC" if immediate else "GTC"
-            batch.append(NewOrder(instrument.id, wallets[owner].id, side, price, quantity, key, tif))
+            _, owner, side, price, quantity, tif, post_only, self_trade = step
+            by_id.append(NaiveOrder(len(by_id), *step[1:]))
+            naive.place(by_id[-1])
+            key = f"law-{number}-{len(by_id)}"
+            wallet = wallets[owner].id
+            batch.append(
+                NewOrder(instrument.id, wallet, side, price, quantity, key, tif, "LIMIT", post_only, self_trade)
+            )
             if len(batch) >= size:
                 flush()
-        else:
-            flush()
-            if step[1] < len(naive.orders) and naive.cancel(naive.orders[step[1]]):
-                cancel_order(order_id=placed[step[1]].order_id, now=timezone.now())
+            continue
+        flush()
+        if step[1] >= len(placed):
+            continue
+        order, order_id = by_id[step[1]], placed[step[1]].order_id
+        if step[0] == "amend":
+            assert naive.amend(order, step[2], step[3]) == amended(order_id, step[2], step[3])
+        elif naive.cancel(order):
+            cancel_order(order_id=order_id, now=timezone.now())
     flush()
 
     names = {answer.order_id: place for place, answer in enumerate(placed)}
     trades = Trade.objects.filter(instrument=instrument).order_by("number")
     assert [(names[t.maker_id], names[t.taker_id], t.price, t.quantity) for t in trades] == naive.trades
     statuses = dict(Order.objects.filter(instrument=instrument).values_list("id", "status"))
-    assert [statuses[answer.order_id] for answer in placed] == [order.status for order in naive.orders]
+    assert [statuses[answer.order_id] for answer in placed] == [order.status for order in by_id]
     for owner, wallet in enumerate(wallets):
         assert _available(wallet, instrument.price_asset_id) == naive.credits[owner]
         assert _available(wallet, instrument.asset_id) == naive.lots[owner] * GPU_SECONDS_PER_LOT
@@ -165,6 +183,14 @@ def walk_on_postgres(flow, size):
             cancel_order(order_id=answer.order_id, now=timezone.now())
     assert total_held() == 0
     assert_value_is_conserved()
+
+
+def amended(order_id: int, quantity: int, price: int) -> bool:
+    try:
+        amend_order(order_id=order_id, quantity=quantity, limit_price=price)
+    except Refusal:
+        return False
+    return True
 
 
 def _available(wallet, asset_id):

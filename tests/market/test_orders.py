@@ -16,7 +16,7 @@ from market.instruments import (
 )
 from market.models import Instrument, MarketEvent, Order, Trade
 from market.orders import cancel_order, place_orders
-from tests.ledger.builders import some_series, the_credits
+from tests.ledger.builders import FAR, some_series, the_credits
 from tests.market.builders import (
     assert_value_is_conserved,
     available,
@@ -169,7 +169,13 @@ def test_the_client_order_id_of_another_instrument_is_a_conflict_too():
         ({"quantity": 10**12}, "quantity"),
         ({"price": 0}, "limit_price"),
         ({"price": 10**8}, "limit_price"),
-        ({"time_in_force": "FOK"}, "time_in_force"),
+        ({"time_in_force": "DAY"}, "time_in_force"),
+        ({"kind": "STOP"}, "kind"),
+        ({"kind": "MARKET"}, "time_in_force"),
+        ({"post_only": True, "time_in_force": "IOC"}, "post_only"),
+        ({"self_trade": "ALLOW"}, "self_trade"),
+        ({"time_in_force": "GTD"}, "expires_at"),
+        ({"expires_at": FAR}, "expires_at"),
         ({"client_order_id": "x" * 81}, "client_order_id"),
         ({"client_order_id": "a\x00b"}, "client_order_id"),
     ],

@@ -1,13 +1,15 @@
-"""A clearing says in the log what it did to holds, and asks for every policy of the ledger.
+"""Orders of every kind, holds in the log, and every policy of the ledger.
 
 market_enter takes the policies' lock before it reads them, and marks wallets and series that have other rules than
-frozen and may-not-sell (flag 16; 4 of the series): those are asked about in full, in Python. market_write takes entries
-of both kinds: first the falls of what is held, then the trades, then the rises, so that in the log's order no account
-ever holds more than it has.
+frozen and may-not-sell (flag 16; 4 of the series): those are asked about in full, in Python. Of the book it reads as
+deep as the arriving orders can go, and deeper where orders would be passed by: those of an arriving order's own owner
+that give way, those that are over. market_write takes entries of both kinds: first the falls of what is held, then the
+trades, then the rises, so that in the log's order no account ever holds more than it has.
 """
 
 from importlib import import_module
 
+import django.db.models.deletion
 from django.db import migrations, models
 
 _before = import_module("market.migrations.0002_clearing")
@@ -18,11 +20,35 @@ CREATE FUNCTION market_flags(w ledger_wallet) RETURNS bigint LANGUAGE sql IMMUTA
         + CASE WHEN w.locked_until IS NULL AND w.position_limit IS NULL AND w.receivers IS NULL THEN 0 ELSE 16 END
     )::bigint
 $$;
+-- An order's own traits, in the bits that market/loading.py names.
+CREATE FUNCTION market_traits(o market_order) RETURNS bigint LANGUAGE sql IMMUTABLE AS $$
+    SELECT (CASE WHEN o.side = 'BUY' THEN 1 ELSE 0 END
+        + CASE WHEN o.time_in_force IN ('IOC', 'FOK') THEN 2 ELSE 0 END
+        + CASE WHEN o.time_in_force = 'FOK' THEN 32 ELSE 0 END + CASE WHEN o.post_only THEN 64 ELSE 0 END
+        + CASE o.self_trade WHEN 'CANCEL_OLDEST' THEN 128 WHEN 'CANCEL_BOTH' THEN 256 WHEN 'DECREMENT' THEN 384 ELSE 0 END
+    )::bigint
+$$;
+CREATE FUNCTION market_self_trade(p_options bigint) RETURNS text LANGUAGE sql IMMUTABLE AS $$
+    SELECT (ARRAY['CANCEL_NEWEST', 'CANCEL_OLDEST', 'CANCEL_BOTH', 'DECREMENT'])[((p_options >> 7) & 3) + 1]
+$$;
+-- Whom a wallet's holdings benefit, behind its public id; most wallets benefit their own holder.
+CREATE FUNCTION market_tag(w ledger_wallet) RETURNS bytea LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE WHEN w.beneficial_owner_id IS NULL THEN uuid_send(w.public_id)
+        ELSE uuid_send(w.public_id) || int8send(w.beneficial_owner_id) END
+$$;
+CREATE FUNCTION market_owner(p_wallet bigint, p_tag bytea) RETURNS bigint LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE WHEN length(p_tag) > 16 THEN ('x' || encode(substr(p_tag, 17), 'hex'))::bit(64)::bigint ELSE p_wallet END
+$$;
+"""
+FLAGS_REVERSE = """
+DROP FUNCTION market_flags, market_traits, market_self_trade, market_tag, market_owner;
 """
 ENTER = """
-CREATE OR REPLACE FUNCTION market_enter(
+DROP FUNCTION market_enter;
+CREATE FUNCTION market_enter(
     p_instrument bigint, p_block boolean,
     p_wallets bigint[], p_sides text[], p_prices bigint[], p_quantities bigint[], p_tifs text[], p_clients text[],
+    p_options bigint[], p_expires bigint[],
     p_buys bigint, p_highest_buy bigint, p_sells bigint, p_lowest_sell bigint
 ) RETURNS SETOF market_row LANGUAGE plpgsql
 SET enable_seqscan = off SET enable_sort = off SET enable_bitmapscan = off SET enable_hashjoin = off
@@ -34,6 +60,7 @@ DECLARE
     price ledger_asset%ROWTYPE;
     r market_row;
     accounts bigint[] := '{}';
+    passed_owners bigint[] := '{}';
     moment timestamptz;
     bought boolean;
 BEGIN
@@ -50,12 +77,15 @@ BEGIN
             ORDER BY w.id, a.id;
             INSERT INTO market_order (
                 instrument_id, wallet_id, account_id, receiving_account_id, side, limit_price, quantity,
-                filled_quantity, filled_value, time_in_force, status, held, client_order_id, reason, placed_at
+                filled_quantity, filled_value, time_in_force, status, held, client_order_id, reason, placed_at,
+                kind, post_only, self_trade, expires_at
             )
             SELECT p_instrument, o.wallet, pays.id, receives.id, o.side, o.price, o.quantity,
-                0, 0, o.tif, 'WAITING', 0, o.client, '', clock_timestamp()
-            FROM unnest(p_wallets, p_sides, p_prices, p_quantities, p_tifs, p_clients) WITH ORDINALITY
-                AS o (wallet, side, price, quantity, tif, client, place)
+                0, 0, o.tif, 'WAITING', 0, o.client, '', clock_timestamp(),
+                CASE WHEN o.options & 1024 = 0 THEN 'LIMIT' ELSE 'MARKET' END, o.options & 64 <> 0,
+                market_self_trade(o.options), timestamptz 'epoch' + o.expires * interval '1 microsecond'
+            FROM unnest(p_wallets, p_sides, p_prices, p_quantities, p_tifs, p_clients, p_options, p_expires)
+                WITH ORDINALITY AS o (wallet, side, price, quantity, tif, client, options, expires, place)
             JOIN ledger_account pays ON pays.wallet_id = o.wallet
                 AND pays.asset_id = CASE o.side WHEN 'BUY' THEN i.price_asset_id ELSE i.asset_id END
             JOIN ledger_account receives ON receives.wallet_id = o.wallet
@@ -83,16 +113,19 @@ BEGIN
 
     -- The inbox: nearly always empty, and so is its index.
     FOR r IN
-        SELECT 1::smallint, o.id, o.wallet_id, o.limit_price, o.quantity, o.account_id, o.receiving_account_id,
-            CASE o.side WHEN 'BUY' THEN 1 ELSE 0 END + CASE o.time_in_force WHEN 'IOC' THEN 2 ELSE 0 END
-            + market_flags(w),
-            0, o.client_order_id, uuid_send(w.public_id)
+        SELECT 1::smallint, o.id, o.wallet_id, o.limit_price, o.quantity - o.filled_quantity, o.account_id,
+            o.receiving_account_id,
+            market_traits(o) + market_flags(w) + CASE WHEN o.expires_at <= moment THEN 512 ELSE 0 END,
+            0, o.client_order_id, market_tag(w)
         FROM market_order o JOIN ledger_wallet w ON w.id = o.wallet_id
         WHERE o.instrument_id = p_instrument AND o.status = 'WAITING' ORDER BY o.id LIMIT 2000
     LOOP
         RETURN NEXT r;
         accounts := array_append(accounts, r.account);
         accounts := array_append(accounts, r.receiving);
+        IF r.flags & 384 <> 0 THEN
+            passed_owners := array_append(passed_owners, market_owner(r.wallet, r.tag));
+        END IF;
         IF r.flags & 1 = 1 THEN
             p_buys := p_buys + r.quantity;
             p_highest_buy := greatest(p_highest_buy, r.price);
@@ -108,7 +141,7 @@ BEGIN
             SELECT CASE WHEN known.id IS NULL THEN 4 ELSE 5 END::smallint,
                 coalesce(known.id, nextval('market_order_id_seq')), w.id, o.place, 0, pays.id, receives.id,
                 market_flags(w),
-                0, NULL, uuid_send(w.public_id)
+                0, NULL, market_tag(w)
             FROM unnest(p_wallets, p_sides, p_clients) WITH ORDINALITY AS o (wallet, side, client, place)
             JOIN ledger_wallet w ON w.id = o.wallet
             LEFT JOIN ledger_account pays ON pays.wallet_id = o.wallet
@@ -123,6 +156,9 @@ BEGIN
                 r.receiving := market_account(r.wallet, CASE WHEN bought THEN i.asset_id ELSE i.price_asset_id END);
             END IF;
             RETURN NEXT r;
+            IF p_options[r.price] & 384 <> 0 THEN
+                passed_owners := array_append(passed_owners, market_owner(r.wallet, r.tag));
+            END IF;
             accounts := array_append(accounts, r.account);
             accounts := array_append(accounts, r.receiving);
         END LOOP;
@@ -133,8 +169,8 @@ BEGIN
         FOR r IN
             SELECT 2::smallint, o.id, o.wallet_id, o.limit_price, o.quantity - o.filled_quantity, o.account_id,
                 o.receiving_account_id,
-                market_flags(w),
-                o.priority, NULL, uuid_send(w.public_id)
+                market_flags(w) + CASE WHEN o.expires_at <= moment THEN 512 ELSE 0 END,
+                o.priority, NULL, market_tag(w)
             FROM market_order o JOIN ledger_wallet w ON w.id = o.wallet_id
             WHERE o.instrument_id = p_instrument AND o.side = 'SELL' AND o.status = 'OPEN'
                 AND o.limit_price <= p_highest_buy
@@ -143,8 +179,9 @@ BEGIN
             RETURN NEXT r;
             accounts := array_append(accounts, r.account);
             accounts := array_append(accounts, r.receiving);
-            -- One that may not sell any more is dropped, and takes nothing.
-            IF r.flags & 12 = 0 THEN
+            -- One that may not sell any more, or is over, is dropped; one's own may be passed by: they take nothing.
+            IF r.flags & 524 = 0 AND (passed_owners = '{}' OR NOT market_owner(r.wallet, r.tag) = ANY (passed_owners))
+            THEN
                 p_buys := p_buys - r.quantity;
                 EXIT WHEN p_buys <= 0;
             END IF;
@@ -154,8 +191,8 @@ BEGIN
         FOR r IN
             SELECT 2::smallint, o.id, o.wallet_id, o.limit_price, o.quantity - o.filled_quantity, o.account_id,
                 o.receiving_account_id,
-                1 + market_flags(w),
-                o.priority, NULL, uuid_send(w.public_id)
+                1 + market_flags(w) + CASE WHEN o.expires_at <= moment THEN 512 ELSE 0 END,
+                o.priority, NULL, market_tag(w)
             FROM market_order o JOIN ledger_wallet w ON w.id = o.wallet_id
             WHERE o.instrument_id = p_instrument AND o.side = 'BUY' AND o.status = 'OPEN'
                 AND o.limit_price >= p_lowest_sell
@@ -164,7 +201,8 @@ BEGIN
             RETURN NEXT r;
             accounts := array_append(accounts, r.account);
             accounts := array_append(accounts, r.receiving);
-            IF r.flags & 4 = 0 THEN
+            IF r.flags & 516 = 0 AND (passed_owners = '{}' OR NOT market_owner(r.wallet, r.tag) = ANY (passed_owners))
+            THEN
                 p_sells := p_sells - r.quantity;
                 EXIT WHEN p_sells <= 0;
             END IF;
@@ -187,10 +225,11 @@ CREATE FUNCTION market_write(
     p_makers bigint[], p_takers bigint[], p_taker_sides text[], p_trade_prices bigint[], p_trade_quantities bigint[],
     p_after_accounts bigint[], p_after bigint[],
     p_orders bigint[], p_statuses text[], p_filled bigint[], p_values bigint[], p_helds bigint[], p_priorities bigint[],
-    p_reasons text[],
+    p_reasons text[], p_cuts bigint[],
     p_new_ids bigint[], p_wallets bigint[], p_accounts bigint[], p_receivings bigint[], p_sides text[], p_limits bigint[],
     p_quantities bigint[], p_tifs text[], p_clients text[], p_new_statuses text[], p_new_filled bigint[],
     p_new_values bigint[], p_new_helds bigint[], p_new_priorities bigint[], p_new_reasons text[],
+    p_new_options bigint[], p_new_expires bigint[], p_new_cuts bigint[],
     p_last_priority bigint, p_last_trade bigint, p_last_price bigint, p_event bigint, p_payload text
 ) RETURNS void LANGUAGE plpgsql
 SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET plan_cache_mode = force_generic_plan
@@ -225,26 +264,31 @@ BEGIN
     IF cardinality(p_new_ids) > 0 THEN
         INSERT INTO market_order (
             id, instrument_id, wallet_id, account_id, receiving_account_id, side, limit_price, quantity, time_in_force,
-            client_order_id, status, filled_quantity, filled_value, held, priority, reason, placed_at, done_at
+            client_order_id, status, filled_quantity, filled_value, held, priority, reason, placed_at, done_at,
+            kind, post_only, self_trade, expires_at, first_quantity
         )
         SELECT n.id, p_instrument, n.wallet, n.account, n.receiving, n.side, n.limit_price, n.quantity, n.tif,
             n.client, n.status, n.filled, n.value, n.held, n.priority, n.reason, p_now,
-            CASE n.status WHEN 'OPEN' THEN NULL ELSE p_now END
+            CASE n.status WHEN 'OPEN' THEN NULL ELSE p_now END,
+            CASE WHEN n.options & 1024 = 0 THEN 'LIMIT' ELSE 'MARKET' END, n.options & 64 <> 0,
+            market_self_trade(n.options), timestamptz 'epoch' + n.expires * interval '1 microsecond',
+            nullif(n.quantity + n.cut, n.quantity)
         FROM unnest(
             p_new_ids, p_wallets, p_accounts, p_receivings, p_sides, p_limits, p_quantities, p_tifs, p_clients,
-            p_new_statuses, p_new_filled, p_new_values, p_new_helds, p_new_priorities, p_new_reasons
+            p_new_statuses, p_new_filled, p_new_values, p_new_helds, p_new_priorities, p_new_reasons, p_new_options, p_new_expires, p_new_cuts
         ) AS n (
             id, wallet, account, receiving, side, limit_price, quantity, tif, client, status, filled, value, held,
-            priority, reason
+            priority, reason, options, expires, cut
         );
     END IF;
     IF cardinality(p_orders) > 0 THEN
         UPDATE market_order o SET
             status = c.status, filled_quantity = o.filled_quantity + c.filled, filled_value = o.filled_value + c.value,
-            held = c.held, priority = c.priority, reason = c.reason,
+            held = c.held, priority = c.priority, reason = c.reason, quantity = o.quantity - c.cut,
+            first_quantity = CASE WHEN c.cut = 0 THEN o.first_quantity ELSE coalesce(o.first_quantity, o.quantity) END,
             done_at = CASE c.status WHEN 'OPEN' THEN NULL ELSE p_now END
-        FROM unnest(p_orders, p_statuses, p_filled, p_values, p_helds, p_priorities, p_reasons)
-            AS c (id, status, filled, value, held, priority, reason)
+        FROM unnest(p_orders, p_statuses, p_filled, p_values, p_helds, p_priorities, p_reasons, p_cuts)
+            AS c (id, status, filled, value, held, priority, reason, cut)
         WHERE o.id = c.id;
     END IF;
     IF p_payload IS NOT NULL THEN
@@ -256,19 +300,151 @@ BEGIN
     END IF;
 END $$;
 """
+# An amendment changes an order's terms; what it was is in its answers and in the stream.
+RIGHTS = """
+GRANT UPDATE (quantity, limit_price, first_quantity, first_price) ON market_order TO hourglass_app;
+"""
+RIGHTS_REVERSE = (
+    "REVOKE UPDATE (quantity, limit_price, first_quantity, first_price) ON market_order FROM hourglass_app;"
+)
 
 
 class Migration(migrations.Migration):
-    dependencies = [("market", "0002_clearing"), ("ledger", "0004_governance")]
+    dependencies = [
+        ("ledger", "0006_door"),
+        ("market", "0002_clearing"),
+    ]
 
     operations = [
-        migrations.RunSQL(FLAGS, "DROP FUNCTION market_flags;"),
-        migrations.RunSQL(ENTER, _before.ENTER.replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION")),
-        migrations.RunSQL(WRITE, "DROP FUNCTION market_write;" + _before.WRITE),
+        migrations.AddField(model_name="order", name="first_price", field=models.BigIntegerField(null=True)),
+        migrations.AddField(model_name="order", name="first_quantity", field=models.BigIntegerField(null=True)),
+        migrations.CreateModel(
+            name="CancelTimer",
+            fields=[
+                (
+                    "wallet",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="cancel_timer",
+                        serialize=False,
+                        to="ledger.wallet",
+                    ),
+                ),
+                ("cancel_at", models.DateTimeField(db_index=True)),
+            ],
+        ),
+        migrations.RemoveConstraint(
+            model_name="order",
+            name="order_status_says_what_is_filled",
+        ),
+        migrations.AddField(
+            model_name="order",
+            name="expires_at",
+            field=models.DateTimeField(null=True),
+        ),
+        migrations.AddField(
+            model_name="order",
+            name="kind",
+            field=models.CharField(
+                choices=[("LIMIT", "limit"), ("MARKET", "market")], db_default="LIMIT", default="LIMIT", max_length=6
+            ),
+        ),
+        migrations.AddField(
+            model_name="order",
+            name="post_only",
+            field=models.BooleanField(db_default=False, default=False),
+        ),
+        migrations.AddField(
+            model_name="order",
+            name="self_trade",
+            field=models.CharField(
+                choices=[
+                    ("CANCEL_NEWEST", "cancel the newest"),
+                    ("CANCEL_OLDEST", "cancel the oldest"),
+                    ("CANCEL_BOTH", "cancel both"),
+                    ("DECREMENT", "reduce both"),
+                ],
+                db_default="CANCEL_NEWEST",
+                default="CANCEL_NEWEST",
+                max_length=13,
+            ),
+        ),
+        migrations.AlterField(
+            model_name="order",
+            name="time_in_force",
+            field=models.CharField(
+                choices=[
+                    ("GTC", "until cancelled"),
+                    ("GTD", "until a date"),
+                    ("IOC", "immediate or cancel"),
+                    ("FOK", "fill or kill"),
+                ],
+                default="GTC",
+                max_length=3,
+            ),
+        ),
         migrations.AddIndex(
             model_name="order",
             index=models.Index(
-                fields=["wallet", "instrument"], name="order_open_by_wallet", condition=models.Q(status="OPEN")
+                condition=models.Q(("expires_at__isnull", False), ("status", "OPEN")),
+                fields=["expires_at"],
+                name="order_open_by_expiry",
             ),
         ),
+        migrations.AddIndex(
+            model_name="order",
+            index=models.Index(
+                condition=models.Q(("status", "OPEN")), fields=["wallet", "instrument"], name="order_open_by_wallet"
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="order",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("expires_at__isnull", False), ("time_in_force", "GTD")),
+                    models.Q(models.Q(("time_in_force", "GTD"), _negated=True), ("expires_at__isnull", True)),
+                    _connector="OR",
+                ),
+                name="order_until_a_date_has_one",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="order",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("post_only", False),
+                    models.Q(("kind", "LIMIT"), ("time_in_force__in", ["GTC", "GTD"])),
+                    _connector="OR",
+                ),
+                name="order_that_may_not_trade_rests",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="order",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("kind", "LIMIT"), ("time_in_force__in", ["IOC", "FOK"]), _connector="OR"),
+                name="order_at_market_never_rests",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="order",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("filled_quantity", models.F("quantity")), ("status", "FILLED")),
+                    models.Q(
+                        ("filled_quantity__lt", models.F("quantity")), ("priority__isnull", False), ("status", "OPEN")
+                    ),
+                    models.Q(("filled_quantity__lt", models.F("quantity")), ("status", "CANCELLED")),
+                    models.Q(("filled_quantity__lt", models.F("quantity")), ("status", "WAITING")),
+                    models.Q(("filled_quantity", 0), ("status", "REJECTED")),
+                    _connector="OR",
+                ),
+                name="order_status_says_what_is_filled",
+            ),
+        ),
+        migrations.RunSQL(FLAGS, FLAGS_REVERSE),
+        migrations.RunSQL(ENTER, "DROP FUNCTION market_enter;" + _before.ENTER.split("END $$;", 1)[1]),
+        migrations.RunSQL(WRITE, "DROP FUNCTION market_write;" + _before.WRITE),
+        migrations.RunSQL(RIGHTS, RIGHTS_REVERSE),
     ]
