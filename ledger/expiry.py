@@ -4,8 +4,6 @@ The rule for redemptions that run over the expiry: their hold stays until the jo
 captured as ever; what it gives back is of an expired series, and the next sweep moves it to the expired account.
 """
 
-from collections.abc import Sequence
-
 from django.db import connection, transaction
 
 from ledger.clock import database_now
@@ -62,7 +60,7 @@ def _mark_swept(asset: Asset) -> None:
         asset.save(update_fields=["swept_at"])
 
 
-def _left(asset_id: int, than: str, limit: int) -> Sequence[int]:
+def _left(asset_id: int, than: str, limit: int) -> list[int]:
     with connection.cursor() as cursor:
         cursor.execute(_LEFT.format(than=than), [asset_id, limit])
         return [row[0] for row in cursor.fetchall()]

@@ -39,8 +39,10 @@ def may_decide(user: Person, approval: Approval) -> bool:
 def is_above_limit(asset: Asset, amount: int) -> bool:
     """Whether one person may not issue so much alone."""
     if asset.kind == Asset.Kind.CREDITS:
-        return amount > settings.ISSUE_LIMIT_CREDITS * UNITS_PER_CREDIT
-    return amount > settings.ISSUE_LIMIT_GPU_HOURS * SECONDS_PER_GPU_HOUR
+        limit: int = settings.ISSUE_LIMIT_CREDITS * UNITS_PER_CREDIT
+    else:
+        limit = settings.ISSUE_LIMIT_GPU_HOURS * SECONDS_PER_GPU_HOUR
+    return amount > limit
 
 
 def what_it_does(approval: Approval) -> Words:

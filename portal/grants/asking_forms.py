@@ -141,8 +141,8 @@ class WalletRulesForm(RulesForm):
     field_order = ["may_sell", "locked_until", "position_limit", "receivers", "owner", "reason"]
 
     def __init__(self, *args: Any, wallet: Wallet, **kwargs: Any) -> None:
-        initial = self.initial_of(wallet) | {"may_sell": wallet.may_sell, "owner": wallet.beneficial_owner_id}
-        super().__init__(*args, initial=initial, **kwargs)
+        kwargs["initial"] = self.initial_of(wallet) | {"may_sell": wallet.may_sell, "owner": wallet.beneficial_owner_id}
+        super().__init__(*args, **kwargs)
         self.wallet = wallet
         persons = Wallet.objects.filter(kind=Wallet.Kind.PERSON, beneficial_owner=None).exclude(id=wallet.id)
         self.fields["owner"].queryset = persons.select_related("owner").order_by("name", "id")  # type: ignore[attr-defined]
@@ -166,7 +166,8 @@ class AssetRulesForm(RulesForm):
     field_order = ["paused", "locked_until", "position_limit", "receivers", "reason"]
 
     def __init__(self, *args: Any, asset: Asset, **kwargs: Any) -> None:
-        super().__init__(*args, initial=self.initial_of(asset) | {"paused": asset.paused_at is not None}, **kwargs)
+        kwargs["initial"] = self.initial_of(asset) | {"paused": asset.paused_at is not None}
+        super().__init__(*args, **kwargs)
         self.asset = asset
 
     def content(self) -> dict[str, Any]:
