@@ -14,8 +14,10 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from ledger.merkle import EMPTY_ROOT
+from ledger.merkle import EMPTY_ROOT, root_hash
 from ledger.notes import Cosigner, Signer, Verifier, open_note, parse_checkpoint, parse_verifier, sign_note
 from ledger.witness.config import ConfigRefused, read_config
 from ledger.witness.cosigning import Witness
@@ -201,6 +203,60 @@ def test_of_many_requests_at_once_each_old_size_is_used_once(log, tmp_path):
         assert sorted({status for _, status in answers}) == [200, 409]
         assert len(won) == 1
         assert post(witness.url, log.request(0))[2] == f"{won[0]}\n"
+
+
+def test_two_processes_on_one_record_use_each_old_size_once(log, tmp_path):
+    """By mistake started twice: SQLite's lock keeps them apart as a thread's does within one."""
+    log.grow(300)
+    verifier, answers = log.signer.verifier, []
+    pair = [witness_of(tmp_path, [verifier]) for _ in range(2)]
+    pair[0].add_checkpoint(log.request(0, 10), at=NOW)
+
+    def run(witness: Witness, own: int) -> None:
+        for old in range(10, 60):
+            request = log.request(old, old + 1)
+            other = LeafLog([*log.leaves[:old], bytes([own]) * 32], key=log.key).request(old)
+            answers.extend((old, witness.add_checkpoint(body, at=NOW).status) for body in (request, other))
+
+    threads = [threading.Thread(target=run, args=(witness, own)) for own, witness in enumerate(pair)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+
+    signed = [old for old, status in answers if status == 200]
+    assert len(answers) == 200
+    assert len(signed) == len(set(signed))
+    assert pair[0].cosigned()[log.origin].size == 10 + len(signed)
+
+
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(data=st.data())
+def test_no_changed_byte_makes_it_sign_another_tree(tmp_path_factory, data):
+    log = FUZZED
+    body = bytearray(log.request(3))
+    for _ in range(data.draw(st.integers(1, 3))):
+        at = data.draw(st.integers(0, len(body) - 1))
+        match data.draw(st.integers(0, 2)):
+            case 0:
+                body[at] ^= 1 << data.draw(st.integers(0, 7))
+            case 1:
+                del body[at]
+            case _:
+                body.insert(at, data.draw(st.sampled_from(b"0=\n +A")))
+    folder = tmp_path_factory.mktemp("w")
+    witness = witness_of(folder, [log.signer.verifier])
+    put(folder, log.origin, {"size": 3, "root_base64": b64encode(root_hash(log.nodes(), 3)).decode()})
+
+    reply = witness.add_checkpoint(bytes(body), at=NOW)
+
+    assert reply.status in {200, 400, 403, 404, 409, 422}
+    recorded = witness.cosigned()[log.origin]
+    assert (recorded.size, recorded.root) in {(size, root_hash(log.nodes(), size)) for size in (3, 10)}
+    assert (reply.status == 200) is (recorded.size == 10)
+
+
+FUZZED = LeafLog().grow(10)
 
 
 class Presser(threading.Thread):
