@@ -105,7 +105,7 @@ def verify(request: HttpRequest) -> HttpResponse:
     context = {
         "entry": found,
         "receipt": proof or "",
-        "bytes": bytes(found.body).hex(" ", 16) if found else "",
+        "bytes": bytes(found.body).hex(" ", -16) if found else "",
         "keys": "\n".join(map(str, keys)),
     }
     return render(request, "wallets/verify.html", context)
@@ -135,7 +135,7 @@ def entry(request: HttpRequest, entry_id: int) -> HttpResponse:
         "leaf": leaf,
         "definition": parsed.definition.decode(errors="replace"),
         "hash": bytes(found.leaf_hash).hex(),
-        "body_hex": bytes(found.body).hex(" ", 16),
+        "body_hex": bytes(found.body).hex(" ", -16),
     }
     return render(request, "wallets/entry.html", context)
 
