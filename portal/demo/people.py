@@ -10,7 +10,7 @@ SIGN_INS = [
     ("student", f"sam@{DOMAIN}"),
     ("institute lead", f"lea@{DOMAIN}"),
     ("department admin", f"ada@{DOMAIN}"),
-    ("second department admin", f"bea@{DOMAIN}"),
+    ("second admin", f"bea@{DOMAIN}"),
     ("auditor", f"aud@{DOMAIN}"),
     ("operator", f"oli@{DOMAIN}"),
 ]
