@@ -3,7 +3,7 @@
 import logging
 import sys
 
-from django.db import DatabaseError
+from django.db import DatabaseError, connection
 
 from ledger.configured import check_before_start
 from ledger.keys import KeyRefused
@@ -24,3 +24,5 @@ def stop_unless_sound() -> None:
     except DatabaseError as error:
         # Whoever starts before Postgres waits for it; the sealer asks the same question each time.
         log.warning("the ledger was not looked at before the start: %s", error)
+    finally:
+        connection.close()

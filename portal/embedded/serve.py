@@ -72,8 +72,14 @@ class Site:
             self._wait_until_ready()
 
     def serve(self, ended: threading.Event) -> None:
+        keys = self.home.signing_key.stat().st_mtime_ns
         while not ended.wait(1):
             self._supervisor.restart_ended()
+            if keys != (keys := self.home.signing_key.stat().st_mtime_ns):
+                # The log's key was rotated: here the witnesses' operator is nearby.
+                self._prepare_witnesses()
+                for witness in self._witnesses:
+                    self._supervisor.signal(witness.name, signal.SIGHUP)
 
     def stop(self) -> None:
         self._supervisor.stop()
@@ -101,6 +107,9 @@ class Site:
         )
         if not self.home.signing_key.exists():
             make_key(self.home.signing_key)
+        self._prepare_witnesses()
+
+    def _prepare_witnesses(self) -> None:
         prepare_witnesses(self._witnesses, policy=self.home.policy, signing_key=self.home.signing_key, origin=ORIGIN)
 
     def _two_witnesses(self) -> list[EmbeddedWitness]:

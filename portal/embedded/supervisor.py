@@ -57,6 +57,11 @@ class Supervisor:
         child.start()
         self._children.append(child)
 
+    def signal(self, name: str, number: int) -> None:
+        for child in self._children:
+            if child.name == name:
+                child.signal(number)
+
     def restart_ended(self) -> None:
         """Start again what has ended, each time after twice as long, at most a minute."""
         for child in self._children:

@@ -50,4 +50,6 @@ def prepare_witnesses(witnesses: Sequence[EmbeddedWitness], *, policy: Path, sig
         f"group witnesses any {' '.join(witness.name for witness in witnesses)}",
         "quorum witnesses",
     ]
-    policy.write_text("".join(f"{line}\n" for line in lines))
+    half = policy.with_suffix(".half")
+    half.write_text("".join(f"{line}\n" for line in lines))
+    half.replace(policy)
