@@ -27,7 +27,7 @@ def define(books: Books, entry: ParsedEntry) -> None:
     match definition.get("kind"):
         case "CREDITS":
             asset = Asset(entry.code, entry.issuer, AssetRules(is_credits=True))
-        case "POOL" | "SLOT":
+        case "POOL":
             asset = _series(entry, definition)
         case _:
             raise BrokenRule("carries a definition of no kind that is known")

@@ -1,9 +1,12 @@
 """The replay of rules: an honest history passes, and each forged one is caught where it breaks its rule."""
 
+from pathlib import Path
+
 import pytest
 
+from ledger.entries import leaf_hash
 from ledger.replay import Replay
-from tests.ledger.forging import ADA, BOB, SERIES, Forgery, forgeries, honest_history
+from tests.ledger.forging import ADA, BOB, SERIES, Forgery, forgeries, honest_history, moved
 
 
 def first_fault(bodies) -> tuple[int, str] | None:
@@ -32,3 +35,14 @@ def test_a_forged_history_is_caught_where_it_breaks_its_rule(forgery: Forgery):
     position, said = found
     assert forgery.word in said
     assert position == forgery.position
+
+
+def test_the_example_in_the_documentation_is_an_entry_and_its_leaf_hash():
+    text = (Path(__file__).resolve().parents[2] / "docs" / "ledger.md").read_text()
+    example = text.partition("its leaf hash:\n")[2].partition("\n## ")[0].split()
+    words = example[: example.index("leaf")]
+
+    body = bytes.fromhex("".join(words))
+
+    assert leaf_hash(body).hex() == example[example.index("leaf") + 1]
+    assert body == moved("SEND", (ADA, -5), (BOB, 5), reference="gift")
