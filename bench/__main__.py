@@ -3,7 +3,7 @@ import importlib
 
 from bench.table import print_rows
 
-NAMES = ["market"]
+NAMES = ["ledger", "market"]
 
 
 def main() -> None:

@@ -3,10 +3,10 @@
 import random
 import subprocess
 import tempfile
-import threading
-import time
+from collections.abc import Callable
 from pathlib import Path
 
+from bench.calling import per_second
 from portal.embedded.postgres import EmbeddedPostgres
 
 ACCOUNTS = 1000
@@ -29,7 +29,8 @@ BEGIN
         RAISE EXCEPTION 'not enough';
     END IF;
     UPDATE account a SET balance = a.balance + move.amount WHERE a.id = receiver;
-    INSERT INTO transfer (giver, receiver, amount) VALUES (move.giver, move.receiver, move.amount) RETURNING id INTO made;
+    INSERT INTO transfer (giver, receiver, amount) VALUES (move.giver, move.receiver, move.amount)
+        RETURNING id INTO made;
     RETURN made;
 END $$;
 """
@@ -67,33 +68,23 @@ class Least:
         return float(line.split()[2])
 
     def threads(self, *, callers: int, seconds: float, seed: int) -> float:
-        """Transfers a second by threads of this process, one connection each."""
+        """Transfers a second by threads of this process, one connection each, as ours are."""
         import psycopg
 
-        counts = [0] * callers
-        start, end = threading.Barrier(callers + 1), threading.Event()
+        connections: list[psycopg.Connection] = []
 
-        def call(number: int) -> None:
+        def caller(number: int) -> Callable[[], None]:
             chooser = random.Random(seed + number)
-            with psycopg.connect(self.dsn, autocommit=True) as connection:
-                start.wait()
-                while not end.is_set():
-                    giver, receiver = chooser.sample(range(1, ACCOUNTS + 1), 2)
-                    connection.execute("SELECT move(%s::bigint, %s::bigint, 1)", [giver, receiver], prepare=True)
-                    counts[number] += 1
+            connection = psycopg.connect(self.dsn, autocommit=True)
+            connections.append(connection)
 
-        return run_callers(call, callers, start, end, counts, seconds)
+            def call() -> None:
+                giver, receiver = chooser.sample(range(1, ACCOUNTS + 1), 2)
+                connection.execute("SELECT move(%s::bigint, %s::bigint, 1)", [giver, receiver], prepare=True)
 
+            return call
 
-def run_callers(call, callers: int, start: threading.Barrier, end: threading.Event, counts, seconds: float) -> float:
-    threads = [threading.Thread(target=call, args=(number,)) for number in range(callers)]
-    for thread in threads:
-        thread.start()
-    start.wait()
-    began, first = time.perf_counter(), sum(counts)
-    time.sleep(seconds)
-    done, spent = sum(counts) - first, time.perf_counter() - began
-    end.set()
-    for thread in threads:
-        thread.join()
-    return done / spent
+        rate = per_second(caller, callers=callers, seconds=seconds, close=lambda: None)
+        for connection in connections:
+            connection.close()
+        return rate

@@ -1,7 +1,6 @@
 """Callers of one process work together: the first becomes the leader, works for all who came meanwhile, hands on."""
 
 import threading
-import time
 from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
@@ -11,7 +10,7 @@ Answered = TypeVar("Answered")
 # The most requests one transaction takes on.
 LARGEST_BATCH = 1000
 # How long a leader waits for company, at most: a fraction of what a batch takes.
-_LOOKS, _LOOK_SECONDS = 4, 0.0003
+_LONGEST_WAIT_SECONDS = 0.0012
 
 
 class _Ticket(Generic[Asked, Answered]):
@@ -42,12 +41,19 @@ class Combiner(Generic[Asked, Answered]):
         self._queue: list[_Ticket[Asked, Answered]] = []
         self._led = False
         self._last = 0
+        # How many the leader waits for; whoever makes the number full lets go of the gate.
+        self._wanted = 0
+        self._gate = threading.Lock()
+        self._gate.acquire()
 
     def submit(self, requests: Sequence[Asked]) -> list[Answered]:
         ticket: _Ticket[Asked, Answered] = _Ticket(requests)
         with self._mutex:
             self._queue.append(ticket)
             leads, self._led = not self._led, True
+            if 0 < self._wanted <= len(self._queue):
+                self._wanted = 0
+                self._gate.release()
         if not leads:
             ticket.wait()
         if ticket.answers is None and ticket.error is None:
@@ -92,10 +98,18 @@ class Combiner(Generic[Asked, Answered]):
         Without it batches of one and of all the others take turns, at the price of two for each. Nobody waits when the
         last batch was small.
         """
-        for _ in range(_LOOKS):
-            if 8 * len(self._queue) >= 7 * self._last:
+        with self._mutex:
+            wanted = (7 * self._last + 7) // 8
+            if len(self._queue) >= wanted:
                 return
-            time.sleep(_LOOK_SECONDS)
+            self._wanted = wanted
+        if not self._gate.acquire(timeout=_LONGEST_WAIT_SECONDS):
+            with self._mutex:
+                if self._wanted:
+                    self._wanted = 0
+                    return
+            # Somebody let go of it at this very moment.
+            self._gate.acquire()
 
     def _take(self) -> list[_Ticket[Asked, Answered]]:
         """The leader's own ticket is the first of the queue, always."""

@@ -1,0 +1,35 @@
+"""Callers that do the same thing as fast as they can for a while, as threads of this process."""
+
+import threading
+import time
+from collections.abc import Callable
+
+# One caller's work: told its number, it gives back what to call again and again.
+Caller = Callable[[int], Callable[[], None]]
+
+
+def per_second(caller: Caller, *, callers: int, seconds: float, close: Callable[[], None]) -> float:
+    """Calls a second by so many threads, after each has made its first."""
+    counts = [0] * callers
+    start, end = threading.Barrier(callers + 1), threading.Event()
+
+    def run(number: int) -> None:
+        call = caller(number)
+        call()
+        start.wait()
+        while not end.is_set():
+            call()
+            counts[number] += 1
+        close()
+
+    threads = [threading.Thread(target=run, args=(number,)) for number in range(callers)]
+    for thread in threads:
+        thread.start()
+    start.wait()
+    began, first = time.perf_counter(), sum(counts)
+    time.sleep(seconds)
+    done, spent = sum(counts) - first, time.perf_counter() - began
+    end.set()
+    for thread in threads:
+        thread.join()
+    return done / spent
