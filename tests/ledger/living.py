@@ -72,6 +72,21 @@ class Life:
                 changes = {"paused": False, "position_limit": None, "receivers": None, "locked_until": None}
                 change_asset_policy(asset_id=asset.id, changes=changes, now=now)
 
+    def settle(self) -> None:
+        """What a life may lack by chance: a send that is corrected; holds that are open, released, captured."""
+        self.relax()
+        attested(gpus=10**6)
+        ada, bob = self.wallets[:2]
+        account = given(ada, self.series, 1_000)
+        sent = send(asset_id=self.series.id, from_wallet_id=ada.id, to_wallet_id=bob.id, amount=10, **self._key())
+        approved(Approval.Kind.CORRECT, {"transfer": sent.id})
+        redeemed = system_wallet(Wallet.Role.REDEEMED, now=timezone.now())
+        target = account_of(wallet_id=redeemed.id, asset_id=self.series.id)
+        with transaction.atomic():
+            holds = [place_hold(account_id=account.id, amount=10, reference="life:hold") for _ in range(3)]
+            release_hold(hold_id=holds[0].id)
+            capture_hold(hold_id=holds[1].id, amount=7, to_account_id=target.id, kind="REDEEM", reference="life:redeem")
+
     def seal(self) -> None:
         while seal_entries(configured_sealer(), now=timezone.now()) is not None:
             pass

@@ -35,6 +35,7 @@ def some_life() -> None:
         life.go_on(20)
         life.relax()
         life.seal()
+    life.settle()
     life.rotate()
     life.seal()
 
