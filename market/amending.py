@@ -38,7 +38,7 @@ def _amend(order_id: int, quantity: int | None, limit_price: int | None) -> Plac
     if isinstance(price, bool) or not 0 < price <= HIGHEST_PRICE:
         raise BadOrder(_("The limit price must be above zero and of a size that makes sense."), field="limit_price")
     if wanted <= order.filled_quantity:
-        take_out([order], instrument=order.instrument, reason="amended", now=database_now())
+        _close(order)
     elif price != order.limit_price or wanted > order.quantity:
         _arrive_anew(order, wanted, price)
     elif wanted < order.quantity:
@@ -57,6 +57,15 @@ def _lock_open(order_id: int) -> Order:
             _("Order %(id)s is already %(status)s.") % {"id": order.id, "status": order.get_status_display().lower()}
         )
     return order
+
+
+def _close(order: Order) -> None:
+    """No more is asked for than was filled: what is open is cancelled, and nothing of it is asked for any more."""
+    take_out([order], instrument=order.instrument, reason="amended", now=database_now())
+    if order.filled_quantity:
+        order.first_quantity = order.first_quantity or order.quantity
+        order.quantity = order.filled_quantity
+        order.save(update_fields=["quantity", "first_quantity"])
 
 
 def _reduce(order: Order, quantity: int) -> None:

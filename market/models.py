@@ -161,7 +161,7 @@ class Order(models.Model):
                 name="order_status_says_what_is_filled",
                 condition=Q(status="FILLED", filled_quantity=F("quantity"))
                 | Q(status="OPEN", priority__isnull=False, filled_quantity__lt=F("quantity"))
-                | Q(status="CANCELLED", filled_quantity__lt=F("quantity"))
+                | Q(status="CANCELLED", filled_quantity__lte=F("quantity"))
                 | Q(status="WAITING", filled_quantity__lt=F("quantity"))
                 | Q(status="REJECTED", filled_quantity=0),
             ),

@@ -435,7 +435,7 @@ class Migration(migrations.Migration):
                     models.Q(
                         ("filled_quantity__lt", models.F("quantity")), ("priority__isnull", False), ("status", "OPEN")
                     ),
-                    models.Q(("filled_quantity__lt", models.F("quantity")), ("status", "CANCELLED")),
+                    models.Q(("filled_quantity__lte", models.F("quantity")), ("status", "CANCELLED")),
                     models.Q(("filled_quantity__lt", models.F("quantity")), ("status", "WAITING")),
                     models.Q(("filled_quantity", 0), ("status", "REJECTED")),
                     _connector="OR",
