@@ -1,6 +1,7 @@
 """The rules of value, replayed from entries alone: what any outsider can check. Pure."""
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from ledger.entries import MalformedEntry, ParsedEntry, leaf_hash, parse
 from ledger.replaying.attested import attest, define, rotate_key, set_policy
@@ -8,6 +9,8 @@ from ledger.replaying.books import Books, BrokenRule
 from ledger.replaying.corrections import Bodies, check_correction
 from ledger.replaying.holds import hold
 from ledger.replaying.transfers import move
+
+_LONGEST_DELAY = timedelta(days=1)
 
 
 @dataclass
@@ -29,6 +32,7 @@ class Replay:
         self.entries += 1
         try:
             entry = parse(body)
+            self._check_instant(entry)
             if entry.kind == "TRANSFER":
                 move(self.books, entry)
                 if entry.transfer_kind == "CORRECT":
@@ -58,6 +62,13 @@ class Replay:
             if account.balance:
                 table[account.asset.code][wallet.hex()] = account.balance
         return table
+
+    def _check_instant(self, entry: ParsedEntry) -> None:
+        """Neighbours may cross, but nothing is written long after the instant it claims: not to escape an expiry."""
+        if entry.recorded_at > self.books.latest:
+            self.books.latest = entry.recorded_at
+        elif self.books.latest - entry.recorded_at > _LONGEST_DELAY:
+            raise BrokenRule("was recorded more than a day before an entry in front of it")
 
     def _attested(self, entry: ParsedEntry, index: int) -> None:
         match entry.kind:

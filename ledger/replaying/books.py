@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from ledger.rules import PLAIN, AssetRules, WalletRules
@@ -11,6 +11,8 @@ from ledger.rules import PLAIN, AssetRules, WalletRules
 ISSUER, REDEEMED, EXPIRED = "ISSUER", "REDEEMED", "EXPIRED"
 # Beyond these three wallets an asset is in circulation.
 ROLES = frozenset({ISSUER, REDEEMED, EXPIRED, "FEES"})
+
+_BEFORE_ALL = datetime.min.replace(tzinfo=UTC)
 
 
 class BrokenRule(ValueError):
@@ -89,6 +91,8 @@ class Books:
     # Captured of a hold, and not moved yet: the account's next entry is the transfer that does.
     captured: dict[Account, int] = field(default_factory=dict)
     capacities: dict[str, Capacity] = field(default_factory=dict)
+    # The latest instant of any entry so far.
+    latest: datetime = _BEFORE_ALL
     # Every leaf's hash so far, 32 bytes each: corrections name one.
     leaves: bytearray = field(default_factory=bytearray)
     # Of each corrected entry, what no correction has taken back yet, by wallet and asset.

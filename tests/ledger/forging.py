@@ -142,6 +142,8 @@ def _of_value() -> list[Case]:
         ("a posting of nothing", [*BEGUN, moved("SEND", (ADA, 0), (BOB, 0))], "sum to zero"),
         ("after expiry", [*BEGUN, moved("SEND", (ADA, -5), (BOB, 5), at=LATER)], "after it expired"),
         ("at the instant of expiry", [*BEGUN, moved("SEND", (ADA, -5), (BOB, 5), at=EXPIRY)], "after it expired"),
+        ("after expiry, dated back", [*BEGUN, moved("EXPIRE", (ADA, -5), (EXPIRED, 5), at=LATER),
+            moved("SEND", (ADA, -5), (BOB, 5))], "more than a day before"),
         ("defined twice", [*SYSTEM, defined(), defined()], "second time"),
         ("one code twice", [*SYSTEM, defined(), defined(canonical({**POOL, "version": 2}))], "second time"),
         ("another code", [*SYSTEM, defined(code="A100")], "another code"),
