@@ -39,12 +39,13 @@ TWO = "ours, batches of 1000, 2 callers"
 def measure(*, rounds: int, seconds: float, entries: int = LARGE) -> list[Row]:
     figures: dict[str, list[float]] = defaultdict(list)
     with migrated_server() as postgres, tempfile.TemporaryDirectory() as folder:
-        from bench.ledger_log import log_rows
+        from bench.ledger_log import log_rows, small_log
         from bench.ledger_world import LedgerWorld
 
         say("Setting up: pgbench at scale 10, the least transfer's table, a thousand wallets …")
         pgbench, reference = Pgbench(postgres), Least(postgres)
         world = LedgerWorld.make(Path(folder))
+        before = small_log(world)
         points = _points(pgbench, reference, world, seconds)
         seeds = itertools.count(100, 100)
         for number in range(rounds):
@@ -52,7 +53,7 @@ def measure(*, rounds: int, seconds: float, entries: int = LARGE) -> list[Row]:
                 figures[name].append(point(next(seeds)))
                 say(f"  round {number + 1}: {name}: {figures[name][-1]:,.0f} /s")
         rows = _rates(figures)
-        return rows + log_rows(world, seconds=seconds, entries=entries)
+        return rows + log_rows(world, seconds=seconds, entries=entries, before=before)
 
 
 def _points(pgbench: Pgbench, reference: Least, world: Any, seconds: float) -> dict[str, Callable[[int], float]]:

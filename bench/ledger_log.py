@@ -23,17 +23,24 @@ from portal.people.models import User
 SMALL_LOG, SMALL_WALLET = 10_000, 1_000
 
 
-def log_rows(world: LedgerWorld, *, seconds: float, entries: int) -> list[Row]:
-    """Sealing and verifying are measured on what the rounds left behind, proofs and pages as the log grows."""
-    rows = [_sealing(world), _verifying(world), _lag(world, max(5.0, 5 * seconds))]
+def small_log(world: LedgerWorld) -> tuple[int, float]:
+    """A log of ten thousand entries: its size, and the time of a proof."""
     world.grow(world.few, SMALL_WALLET)
+    world.grow(world.many, SMALL_LOG - Entry.objects.count())
     world.seal()
-    small_size, small = _log_size(), _proof_seconds()
-    say(f"Growing the log from {small_size:,} entries by {entries:,} …")
+    vacuum()
+    return _log_size(), _proof_seconds()
+
+
+def log_rows(world: LedgerWorld, *, seconds: float, entries: int, before: tuple[int, float]) -> list[Row]:
+    """Sealing and verifying are measured on what the rounds left behind, proofs and pages on a large log."""
+    small_size, small = before
+    rows = [_sealing(world), _verifying(world), _lag(world, max(5.0, 5 * seconds))]
+    say(f"Growing the log from {Entry.objects.count():,} entries by {entries:,} …")
     world.grow(world.many, entries)
     connection.close()
-    _vacuum()
     world.seal()
+    vacuum()
     large_size, large = _log_size(), _proof_seconds()
     few, few_queries = _page(world.few)
     many, many_queries = _page(world.many)
@@ -137,17 +144,18 @@ def _page(user: User) -> tuple[float, int]:
     client = Client()
     client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
     assert client.get("/wallet/").status_code == 200
-    with CaptureQueriesContext(connection) as queries:
+    with CaptureQueriesContext(connection) as captured:
         client.get("/wallet/")
+        queries = len(captured)
     spent = []
     for _ in range(30):
         start = time.perf_counter()
         client.get("/wallet/")
         spent.append(time.perf_counter() - start)
-    return median(spent), len(queries)
+    return median(spent), queries
 
 
-def _vacuum() -> None:
+def vacuum() -> None:
     """What autovacuum does in its own time: the planner is to know the tables' sizes."""
     import os
 

@@ -9,6 +9,7 @@ TRAILER = b"\xff\xff"
 NULL = b"\xff\xff\xff\xff"
 # A row of three bigints: the number of columns, and each behind its length.
 _THREE = struct.Struct(">hiqiqiq")
+LENGTH = struct.Struct(">i")
 _BIGINT = struct.Struct(">iq")
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -28,7 +29,7 @@ def text(value: str | None) -> bytes:
 
 
 def binary(value: bytes) -> bytes:
-    return len(value).to_bytes(4, "big") + value
+    return LENGTH.pack(len(value)) + value
 
 
 def instant(value: datetime | None) -> bytes:

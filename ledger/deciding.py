@@ -8,9 +8,10 @@ from datetime import datetime
 from itertools import groupby
 
 from ledger import rules
-from ledger.book import MAX_AMOUNT, MAX_BALANCE, AccountState, AssetState, Book, Undo
+from ledger.book import MAX_BALANCE, AccountState, AssetState, Book, Undo
 from ledger.contents import LONGEST_REFERENCE, Content, content_of, first_difference, is_key, read_content
 from ledger.entries import TransferBodies, hold_body, leaf_hash, pack_side
+from ledger.legs import Legs, Refused, checked, net
 from ledger.requests import (
     CONFLICT,
     CREATED,
@@ -25,16 +26,6 @@ from ledger.requests import (
     PlannedEntry,
     Request,
 )
-
-Legs = Sequence[tuple[AccountState, int]]
-
-
-class Refused(Exception):
-    """A row's refusal on its way to its answer."""
-
-    def __init__(self, code: str, field: str | None = None, about: str = "") -> None:
-        super().__init__(code)
-        self.answer = Answer(REFUSED, code, field, about=about)
 
 
 class Batch:
@@ -127,11 +118,11 @@ class Batch:
                 return self._capture(row)
             case NewRelease():
                 return self._release(row)
-        legs = [(self.book.accounts[move.account_id], move.amount) for move in row.moves]
+        legs = net([(self.book.accounts[move.account_id], move.amount) for move in row.moves])
         return Answer(CREATED, entry=self._post(row.kind, row.reference, legs))
 
     def _transfer(self, row: NewTransfer) -> Answer:
-        amount, kind = _checked(row.amount), row.kind
+        amount, kind = checked(row.amount), row.kind
         giver = self._account(row.from_wallet_id, row.asset_id, "from_wallet")
         receiver = self._account(row.to_wallet_id, row.asset_id, "to_wallet")
         if giver is receiver:
@@ -148,7 +139,7 @@ class Batch:
         return Answer(CREATED, entry=self._write(kind, row.reference, legs))
 
     def _place(self, row: NewHold) -> Answer:
-        amount, now = _checked(row.amount), self.book.now
+        amount, now = checked(row.amount), self.book.now
         account = self._account(row.wallet_id, row.asset_id, "from_wallet")
         target = None if row.to_wallet_id is None else self._account(row.to_wallet_id, row.asset_id, "to_wallet")
         if target is account:
@@ -188,6 +179,8 @@ class Batch:
         if target_id is None:
             raise Refused("no_receiver", "to_wallet")
         account, target = self.book.accounts[hold.account_id], self.book.accounts[target_id]
+        if account is target:
+            raise Refused("same_wallet", "to_wallet")
         reference = row.reference or hold.reference
         legs = ((account, -taken), (target, taken))
         # Of what is held, so that there is enough; but not everybody may be given everything.
@@ -275,13 +268,15 @@ class Batch:
                 raise Refused("not_deliverable", "amount", about=asset.code)
 
     def _write(self, kind: str, reference: str, legs: Legs) -> PlannedEntry:
-        if len({account.id for account, _ in legs}) < len(legs):
-            legs = _net(legs)
         assets = self.book.assets
         sides = b"".join([pack_side(account.tag, assets[account.asset_id].tag, amount) for account, amount in legs])
         body = self._bodies.body(kind, reference, sides)
+        plain = self._undo is None and not self.book.positions
         for account, amount in legs:
-            self._change(account, amount, 0)
+            if plain:
+                account.balance += amount
+            else:
+                self._change(account, amount, 0)
             if kind == "ISSUE" and amount > 0:
                 self._issue(assets[account.asset_id], amount)
         postings = [(account.id, amount) for account, amount in legs]
@@ -376,21 +371,3 @@ class Batch:
     def _is_due(self, hold: HoldState) -> bool:
         """A hold's time is over once its end is reached, that instant included, whether or not anybody noticed."""
         return hold.expires_at is not None and hold.expires_at <= self.book.now
-
-
-def _net(legs: Legs) -> Legs:
-    """An account that stands twice in one transfer has one posting, of the sum."""
-    net: dict[int, int] = {}
-    for account, amount in legs:
-        net[account.id] = net.get(account.id, 0) + amount
-    accounts = {account.id: account for account, _ in legs}
-    left = [(accounts[id_], amount) for id_, amount in net.items() if amount]
-    if not left:
-        raise Refused("bad_amount", "amount")
-    return left
-
-
-def _checked(amount: object) -> int:
-    if type(amount) is not int or not 0 < amount <= MAX_AMOUNT:
-        raise Refused("bad_amount", "amount")
-    return amount

@@ -86,6 +86,7 @@ def hold_of(answer: Answer) -> Hold:
         raise refusal
     made = answer.hold
     if made is None:
+        assert answer.known_hold_id is not None
         return Hold.objects.get(id=answer.known_hold_id)
     assert made.placed is not None
     hold = Hold(

@@ -174,6 +174,7 @@ def transfer_of(answer: Answer) -> Transfer:
         raise refusal
     made = answer.entry
     if made is None:
+        assert answer.known_entry_id is not None
         return Transfer.objects.get(id=answer.known_entry_id)
     transfer = Transfer(
         id=made.id,

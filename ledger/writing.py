@@ -7,7 +7,7 @@ from typing import Any
 import psycopg
 
 from ledger.contents import content_text
-from ledger.copying import HEADER, NULL, TRAILER, bigint, binary, columns, instant, text, three_bigints
+from ledger.copying import HEADER, LENGTH, NULL, TRAILER, bigint, binary, columns, instant, text, three_bigints
 from ledger.deciding import Batch
 from ledger.loading import integers
 from ledger.requests import HoldState, PlannedEntry
@@ -25,6 +25,14 @@ _ARRAYS = [
     *["bigint", "bigint"],  # changes of held after the postings
 ]
 _WRITE = f"SELECT * FROM ledger_write(%s::timestamptz, {', '.join(f'%s::{type_}[]' for type_ in _ARRAYS)})"  # noqa: S608
+
+_ENTRIES = "ledger_entry (id, kind, transfer_kind, reference, body, leaf_hash, recorded_at)"
+_POSTINGS = "ledger_posting (transfer_id, account_id, amount)"
+_KEYS = "ledger_idempotencykey (scope, key, content, entry_id, hold_id, created_at)"
+_HOLDS = (
+    "ledger_hold (id, public_id, account_id, to_account_id, amount, captured_amount, reference, status, placed_at,"
+    " expires_at, resolved_at, placed_entry, resolved_entry)"
+)
 
 
 def write(cursor: psycopg.Cursor[Any], batch: Batch) -> None:
@@ -135,13 +143,11 @@ def _copy_all(cursor: psycopg.Cursor[Any], batch: Batch, before: dict[int, int],
         entry.id = id_
     for hold, id_ in zip(batch.placed, row[1], strict=True):
         hold.id = id_
-    _copy_entries(cursor, batch.entries, batch.book.now)
+    _copy_entries(cursor, batch)
     if batch.placed:
-        _copy_holds(cursor, batch.placed, batch.book.now)
+        _copy(cursor, _HOLDS, _hold_rows(batch.placed, batch.book.now))
     if batch.resolved:
         _resolve(cursor, batch)
-    if batch.keys:
-        _copy_keys(cursor, batch)
     if after:
         cursor.execute(
             "SELECT ledger_change_held(%s::bigint[], %s::bigint[])",
@@ -150,25 +156,53 @@ def _copy_all(cursor: psycopg.Cursor[Any], batch: Batch, before: dict[int, int],
         )
 
 
-def _copy_entries(cursor: psycopg.Cursor[Any], entries: Sequence[PlannedEntry], now: datetime) -> None:
+def _copy_entries(cursor: psycopg.Cursor[Any], batch: Batch) -> None:
+    """Entries, postings and keys; what comes next is put together while Postgres takes in the one before."""
+    with cursor.copy(f"COPY {_ENTRIES} FROM STDIN (FORMAT BINARY)") as copy:
+        copy.write(HEADER + _entry_rows(batch.entries, batch.book.now) + TRAILER)
+        postings = three_bigints([(e.id, account, amount) for e in batch.entries for account, amount in e.postings])
+    if not postings:
+        _copy(cursor, _KEYS, _key_rows(batch))
+        return
+    with cursor.copy(f"COPY {_POSTINGS} FROM STDIN (FORMAT BINARY)") as copy:
+        copy.write(HEADER + postings + TRAILER)
+        keys = _key_rows(batch)
+    _copy(cursor, _KEYS, keys)
+
+
+def _entry_rows(entries: Sequence[PlannedEntry], now: datetime) -> bytes:
     """Entries of a kind differ in id, reference, bytes and hash alone."""
-    start, end = columns(7), instant(now)
-    kinds: dict[tuple[str, str | None], bytes] = {}
-    parts = []
+    heads: dict[tuple[str, str | None], bytes] = {}
+    end, row, size = instant(now), columns(7), LENGTH.pack
+    parts: list[bytes] = []
     for e in entries:
-        kind = kinds.get((e.kind, e.transfer_kind))
+        kind = heads.get((e.kind, e.transfer_kind))
         if kind is None:
-            kind = kinds[e.kind, e.transfer_kind] = text(e.kind) + text(e.transfer_kind)
-        parts += (start, bigint(e.id), kind, text(e.reference), binary(e.body), binary(e.leaf), end)
-    _copy(cursor, "ledger_entry (id, kind, transfer_kind, reference, body, leaf_hash, recorded_at)", b"".join(parts))
-    postings = three_bigints([(e.id, account, amount) for e in entries for account, amount in e.postings])
-    if postings:
-        _copy(cursor, "ledger_posting (transfer_id, account_id, amount)", postings)
+            kind = heads[e.kind, e.transfer_kind] = text(e.kind) + text(e.transfer_kind)
+        reference, body, leaf = e.reference.encode(), e.body, e.leaf
+        parts += (
+            row, bigint(e.id), kind, size(len(reference)), reference, size(len(body)), body, size(len(leaf)), leaf, end
+        )  # fmt: skip
+    return b"".join(parts)
 
 
-def _copy_holds(cursor: psycopg.Cursor[Any], holds: Sequence[HoldState], now: datetime) -> None:
+def _key_rows(batch: Batch) -> bytes:
+    heads: dict[str, bytes] = {}
+    end, size = instant(batch.book.now), LENGTH.pack
+    parts: list[bytes] = []
+    for (scope, name), (content, answer) in batch.keys.items():
+        head = heads.get(scope)
+        if head is None:
+            head = heads[scope] = columns(6) + text(scope)
+        key, kept = name.encode(), content_text(content).encode()
+        made, hold = bigint(answer.entry_id), bigint(answer.hold_id)
+        parts += (head, size(len(key)), key, size(len(kept)), kept, made, hold, end)
+    return b"".join(parts)
+
+
+def _hold_rows(holds: Sequence[HoldState], now: datetime) -> bytes:
     start, at = columns(13), instant(now)
-    parts = []
+    parts: list[bytes] = []
     for h in holds:
         assert h.placed is not None
         done = h.resolved is not None
@@ -177,11 +211,7 @@ def _copy_holds(cursor: psycopg.Cursor[Any], holds: Sequence[HoldState], now: da
             bigint(h.captured), text(h.reference), text(h.status), at, instant(h.expires_at), at if done else NULL,
             bigint(h.placed.id), bigint(h.resolved.id if h.resolved is not None else None),
         )  # fmt: skip
-    table = (
-        "ledger_hold (id, public_id, account_id, to_account_id, amount, captured_amount, reference, status, placed_at,"
-        " expires_at, resolved_at, placed_entry, resolved_entry)"
-    )
-    _copy(cursor, table, b"".join(parts))
+    return b"".join(parts)
 
 
 def _resolve(cursor: psycopg.Cursor[Any], batch: Batch) -> None:
@@ -201,15 +231,8 @@ def _resolve(cursor: psycopg.Cursor[Any], batch: Batch) -> None:
     )
 
 
-def _copy_keys(cursor: psycopg.Cursor[Any], batch: Batch) -> None:
-    start, at = columns(6), instant(batch.book.now)
-    parts = []
-    for (scope, key), (content, answer) in batch.keys.items():
-        made, hold = bigint(answer.entry_id), bigint(answer.hold_id)
-        parts += (start, text(scope), text(key), text(content_text(content)), made, hold, at)
-    _copy(cursor, "ledger_idempotencykey (scope, key, content, entry_id, hold_id, created_at)", b"".join(parts))
-
-
 def _copy(cursor: psycopg.Cursor[Any], table: str, rows: bytes) -> None:
+    if not rows:
+        return
     with cursor.copy(f"COPY {table} FROM STDIN (FORMAT BINARY)") as copy:
         copy.write(HEADER + rows + TRAILER)

@@ -69,6 +69,8 @@ CLOCK_REVERSE = "DROP FUNCTION ledger_clock();"
 FIXED_PLANS = "SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off"
 PLAIN = """frozen_at IS NULL AND may_sell AND NOT unlimited AND locked_until IS NULL AND position_limit IS NULL
     AND receivers IS NULL AND beneficial_owner_id IS NULL AND role IS NULL"""
+LOCKED = """SELECT 1, acc.id, acc.wallet_id, acc.asset_id, acc.balance, acc.held, acc.may_go_negative::int::bigint,
+            NULL::text, NULL::text, NULL::text, uuid_send(w.public_id)"""
 ENTER = f"""
 CREATE INDEX ledger_wallet_with_policy ON ledger_wallet (id) WHERE NOT ({PLAIN});
 CREATE FUNCTION ledger_enter(
@@ -80,25 +82,10 @@ CREATE FUNCTION ledger_enter(
 DECLARE
     wanted bigint[];
     others bigint[] := p_accounts;
-    missing integer;
+    locked integer;
 BEGIN
     IF 0 = ANY (p_wallets) THEN
         p_wallets := array_replace(p_wallets, 0, (SELECT w.id FROM ledger_wallet w WHERE w.role = 'ISSUER'));
-    END IF;
-    SELECT array_agg(acc.id), count(*) FILTER (WHERE acc.id IS NULL) INTO wanted, missing
-    FROM unnest(p_wallets, p_assets) AS pair (wallet, asset)
-    LEFT JOIN ledger_account acc ON acc.wallet_id = pair.wallet AND acc.asset_id = pair.asset;
-    IF missing > 0 THEN
-        INSERT INTO ledger_account (wallet_id, asset_id, balance, held, may_go_negative)
-        SELECT DISTINCT pair.wallet, pair.asset, 0, 0, false
-        FROM unnest(p_wallets, p_assets) AS pair (wallet, asset)
-        JOIN ledger_wallet w ON w.id = pair.wallet JOIN ledger_asset s ON s.id = pair.asset
-        WHERE NOT EXISTS (
-            SELECT 1 FROM ledger_account acc WHERE acc.wallet_id = pair.wallet AND acc.asset_id = pair.asset
-        )
-        ORDER BY 1, 2 ON CONFLICT DO NOTHING;
-        SELECT array_agg(acc.id) INTO wanted FROM unnest(p_wallets, p_assets) AS pair (wallet, asset)
-        JOIN ledger_account acc ON acc.wallet_id = pair.wallet AND acc.asset_id = pair.asset;
     END IF;
     IF cardinality(p_holds) > 0 OR cardinality(p_hold_names) > 0 THEN
         -- A hold's accounts never change, so they can be read before the locks.
@@ -107,12 +94,30 @@ BEGIN
             WHERE h.id = ANY (p_holds) OR h.public_id = ANY (p_hold_names)
         );
     END IF;
-    wanted := wanted || others;
-    RETURN QUERY
-        SELECT 1, acc.id, acc.wallet_id, acc.asset_id, acc.balance, acc.held, acc.may_go_negative::int::bigint,
-            NULL::text, NULL::text, NULL::text, uuid_send(w.public_id)
-        FROM ledger_account acc JOIN ledger_wallet w ON w.id = acc.wallet_id
-        WHERE acc.id = ANY (wanted) ORDER BY acc.id FOR NO KEY UPDATE OF acc;
+    locked := 0;
+    IF cardinality(others) = 0 THEN
+        RETURN QUERY {LOCKED} FROM unnest(p_wallets, p_assets) AS pair (wallet, asset)
+            JOIN ledger_account acc ON acc.wallet_id = pair.wallet AND acc.asset_id = pair.asset
+            JOIN ledger_wallet w ON w.id = acc.wallet_id ORDER BY acc.id FOR NO KEY UPDATE OF acc;
+        GET DIAGNOSTICS locked = ROW_COUNT;
+    END IF;
+    IF cardinality(others) > 0 OR locked < cardinality(p_wallets) THEN
+        -- The rarer way: accounts to open, or to be had by their ids.
+        INSERT INTO ledger_account (wallet_id, asset_id, balance, held, may_go_negative)
+        SELECT DISTINCT pair.wallet, pair.asset, 0, 0, false
+        FROM unnest(p_wallets, p_assets) AS pair (wallet, asset)
+        JOIN ledger_wallet w ON w.id = pair.wallet JOIN ledger_asset s ON s.id = pair.asset
+        WHERE NOT EXISTS (
+            SELECT 1 FROM ledger_account acc WHERE acc.wallet_id = pair.wallet AND acc.asset_id = pair.asset
+        )
+        ORDER BY 1, 2 ON CONFLICT DO NOTHING;
+        wanted := others || ARRAY(
+            SELECT acc.id FROM unnest(p_wallets, p_assets) AS pair (wallet, asset)
+            JOIN ledger_account acc ON acc.wallet_id = pair.wallet AND acc.asset_id = pair.asset
+        );
+        RETURN QUERY {LOCKED} FROM ledger_account acc JOIN ledger_wallet w ON w.id = acc.wallet_id
+            WHERE acc.id = ANY (wanted) ORDER BY acc.id FOR NO KEY UPDATE OF acc;
+    END IF;
     RETURN QUERY SELECT 0, (extract(epoch FROM ledger_clock()) * 1000000)::bigint, 0::bigint, 0::bigint, 0::bigint,
         0::bigint, 0::bigint, NULL::text, NULL::text, NULL::text, NULL::bytea;
     RETURN QUERY
