@@ -1,5 +1,6 @@
 """The sealer, the public keys and the witnesses as this site's settings name them: what commands and tasks call."""
 
+import logging
 from pathlib import Path
 
 from django.conf import settings
@@ -11,6 +12,8 @@ from ledger.policyfile import Policy, PolicyRefused, parse_policy
 from ledger.sealing import Sealer, sealed_key_entries
 from ledger.starting import refuse_an_older_database
 from ledger.treehead import TreeHeadFile
+
+log = logging.getLogger(__name__)
 
 
 def configured_sealer() -> Sealer:
@@ -43,6 +46,15 @@ def configured_policy() -> Policy | None:
         return parse_policy(Path(settings.LEDGER_POLICY_FILE).read_bytes())
     except OSError as error:
         raise PolicyRefused(f"the policy file cannot be read: {error}") from error
+
+
+def usable_policy() -> Policy | None:
+    """The same for pages, which go on without cosignatures where the file was broken meanwhile."""
+    try:
+        return configured_policy()
+    except PolicyRefused as error:
+        log.warning("pages show no cosignatures: %s", error)
+        return None
 
 
 def check_before_start() -> None:

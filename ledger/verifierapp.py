@@ -7,6 +7,7 @@ people can compare theirs by a hash. It needs Python and the `cryptography` pack
 import io
 import sys
 import zipfile
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
@@ -43,11 +44,16 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)
 @cache
 def verifier_app() -> bytes:
     """The file's bytes."""
+    return one_file(MODULES, _MAIN)
+
+
+def one_file(modules: Iterable[str], main: str) -> bytes:
+    """These modules of the ledger as one file for Python, which runs `main`."""
     here = Path(__file__).parent
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as app:
-        _add(app, "__main__.py", _MAIN.encode())
-        for name in MODULES:
+        _add(app, "__main__.py", main.encode())
+        for name in modules:
             _add(app, f"ledger/{name}", (here / name).read_bytes())
     return _SHEBANG + packed.getvalue()
 

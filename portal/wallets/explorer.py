@@ -11,7 +11,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_safe
 
 from ledger.clock import database_now
-from ledger.configured import configured_policy, configured_verifiers
+from ledger.configured import configured_verifiers, usable_policy
 from ledger.entries import parse
 from ledger.governing import subject_of
 from ledger.models import Asset, Checkpoint, Entry, Leaf, Policy, Posting, Wallet
@@ -99,7 +99,7 @@ def verify(request: HttpRequest) -> HttpResponse:
     number = request.GET.get("entry", "")
     is_number = number.isascii() and number.isdigit() and len(number) <= 18
     found = Entry.objects.filter(id=int(number)).first() if is_number else None
-    policy = configured_policy()
+    policy = usable_policy()
     proof = receipt_for(found.id, policy) if found else None
     keys = [*configured_verifiers(), *(witness.verifier for witness in (policy.witnesses.values() if policy else ()))]
     context = {
@@ -144,7 +144,7 @@ def entry(request: HttpRequest, entry_id: int) -> HttpResponse:
 def receipt(request: HttpRequest, entry_id: int) -> HttpResponse:
     """The entry's proof as a file that verifies offline (c2sp.org/tlog-proof)."""
     found = get_object_or_404(Entry, id=entry_id)
-    proof = receipt_for(found.id, configured_policy())
+    proof = receipt_for(found.id, usable_policy())
     if proof is None:
         raise Http404("This entry is not sealed yet: try again in a few seconds.")
     response = HttpResponse(str(proof), content_type="text/plain; charset=utf-8")

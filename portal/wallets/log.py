@@ -7,7 +7,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.http import http_date
 from django.views.decorators.http import require_safe
 
-from ledger.configured import configured_policy, configured_verifiers
+from ledger.configured import configured_verifiers, usable_policy
 from ledger.export import entry_bundle, tile_bytes
 from ledger.models import Checkpoint
 from ledger.publishing import newest_checkpoint, note_of, published_checkpoint
@@ -20,7 +20,7 @@ FOREVER = "public, max-age=31536000, immutable"
 @require_safe
 def checkpoint(request: HttpRequest) -> HttpResponse:
     """The newest checkpoint that the quorum cosigned (c2sp.org/tlog-tiles); a header says how far the log is sealed."""
-    policy = configured_policy()
+    policy = usable_policy()
     published, newest = published_checkpoint(policy), newest_checkpoint()
     if published is None or newest is None:
         raise Http404("Nothing is sealed yet.")

@@ -17,12 +17,12 @@ from django.utils import timezone
 
 from ledger import asking
 from ledger.asking import Problem
-from ledger.configured import configured_policy, configured_sealer, configured_verifiers
+from ledger.configured import check_before_start, configured_policy, configured_sealer, configured_verifiers
 from ledger.cosigning import PAUSE, cosign_newest
 from ledger.entries import leaf_hash
 from ledger.models import Checkpoint, Cosignature, Entry, LogState, WitnessState
 from ledger.notes import Cosigner, UnverifiedNote, Verifier, parse_note
-from ledger.policyfile import Policy, parse_policy
+from ledger.policyfile import Policy, PolicyRefused, parse_policy
 from ledger.publishing import note_of, published_checkpoint, receipt_for
 from ledger.receipts import check_receipt, parse_receipt
 from portal.reports.health import SEAL_LATE, Part, parts
@@ -361,6 +361,18 @@ def test_the_status_page_names_the_witness_and_what_is_wrong(sealer, tmp_path, s
         late = next(part for part in parts(now=timezone.now() + 2 * SEAL_LATE) if part.name == "Witnesses")
         assert "not cosigned by enough" in late.says
         assert dict(late.figures)["Published up to"] == "12"
+
+
+def test_a_policy_file_that_was_broken_stops_the_start_and_not_the_pages(sealer, tmp_path, settings, client):
+    settings.LEDGER_POLICY_FILE = str(tmp_path / "policy")
+    (tmp_path / "policy").write_text("quorum none\nquorum none\n")
+    entry_id = plain_entries(1)[0]
+    seal_all(sealer)
+
+    with pytest.raises(PolicyRefused, match="line 2"):
+        check_before_start()
+    assert client.get("/log/checkpoint").content.decode() == Checkpoint.objects.get().note
+    assert client.get(f"/explorer/{entry_id}/receipt").status_code == 200
 
 
 def test_keys_that_the_policy_no_longer_names_count_for_nothing(sealer, tmp_path: Path):
