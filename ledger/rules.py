@@ -94,8 +94,6 @@ def wallet_rules(policy: Mapping[str, Any]) -> WalletRules:
     known = _known(policy, WalletRules)
     if not known:
         return PLAIN
-    if "owner" in known:
-        known["owner"] = UUID(known["owner"]).bytes
     return WalletRules(**known)
 
 
@@ -149,11 +147,13 @@ def _read(name: str, value: Any) -> Any:
                 return value
             case "position_limit", int() if not isinstance(value, bool) and value >= 0:
                 return value
-            case "locked_until", str():
-                return datetime.fromisoformat(value)
+            case "locked_until", str() if (at := datetime.fromisoformat(value)).tzinfo is not None:
+                return at
             case "receivers", list():
                 return frozenset(UUID(wallet).bytes for wallet in value)
-            case (("role" | "owner"), str()):
+            case "owner", str():
+                return UUID(value).bytes
+            case "role", str():
                 return value
     except (ValueError, TypeError, AttributeError) as error:
         raise BadPolicy(f"{name} cannot be read") from error
