@@ -13,7 +13,7 @@ from ledger.clock import database_now
 from ledger.models import Account, Wallet
 from ledger.policies import owner_of, position_limit, positions_of
 from ledger.transfers import MAX_AMOUNT
-from market.batch import GPU_SECONDS_PER_LOT, Outcome, Working, clear_batch
+from market.batch import CANCEL_NEWEST, GPU_SECONDS_PER_LOT, Outcome, Working, clear_batch
 from market.loading import refusal_code
 from market.matching import opposite
 from market.models import Instrument, Order, Trade
@@ -50,6 +50,7 @@ class Preview:
     rest_quantity: int
     held_amount: int
     meets_own: bool
+    cannot_fill: bool = False  # fill or kill, and not all of it is there
     # Why it would be rejected: a code of errors.REASONS, or nothing.
     reason: str = ""
 
@@ -111,7 +112,16 @@ def day_figures(instrument_ids: Sequence[int], *, now: datetime) -> dict[int, Da
 
 
 def preview_order(
-    *, instrument: Instrument, wallet_id: int, side: str, limit_price: int, quantity: int, time_in_force: str
+    *,
+    instrument: Instrument,
+    wallet_id: int,
+    side: str,
+    limit_price: int,
+    quantity: int,
+    time_in_force: str,
+    post_only: bool = False,
+    self_trade: str = CANCEL_NEWEST,
+    expires_at: datetime | None = None,
 ) -> Preview:
     """What the order would do if it arrived now, by the very function that clears; nothing is written or locked."""
     buys, wallet = side == Order.Side.BUY, Wallet.objects.get(id=wallet_id)
@@ -121,11 +131,17 @@ def preview_order(
     )  # fmt: skip
     pays_in = instrument.price_asset_id if buys else instrument.asset_id
     account = Account.objects.filter(wallet_id=wallet_id, asset_id=pays_in).first()
-    stays = time_in_force == Order.TimeInForce.GTC
-    book = list(_crossing(instrument.id, side, limit_price, quantity))
+    stays = time_in_force in {Order.TimeInForce.GTC, Order.TimeInForce.GTD}
+    if expires_at is not None and expires_at <= database_now():
+        refusal = "order_expired"
+    passed_owner = None if self_trade == CANCEL_NEWEST else owner_of(wallet)
+    book = list(_crossing(instrument.id, side, limit_price, quantity, passed_owner=passed_owner))
 
     def arrive(refusal: str, available: int) -> tuple[Working, Outcome]:
-        order = Working(0, wallet_id, side, limit_price, quantity, stays=stays, refusal=refusal)
+        order = Working(
+            0, owner_of(wallet), side, limit_price, quantity, stays=stays, refusal=refusal, post_only=post_only,
+            fill_or_kill=time_in_force == Order.TimeInForce.FOK, self_trade=self_trade,
+        )  # fmt: skip
         resting = [copy(maker) for maker in book]
         return order, clear_batch(waiting=[order], resting=resting, available={0: available}, last_priority=0)
 
@@ -142,7 +158,8 @@ def preview_order(
         worst_price=outcome.trades[-1].price if outcome.trades else None,
         rest_quantity=order.open_quantity if order.status == Order.Status.OPEN else 0,
         held_amount=order.held,
-        meets_own=order.reason == "self_trade",
+        meets_own=order.reason == "self_trade" or any(o.reason == "self_trade" for o in outcome.changed.values()),
+        cannot_fill=order.reason == "fill_or_kill",
         reason=reason,
     )
 
@@ -155,18 +172,21 @@ def _position(instrument: Instrument, wallet: Wallet, buys: bool, quantity: int)
     return positions_of([owner], instrument.asset_id)[owner] + quantity * GPU_SECONDS_PER_LOT
 
 
-def _crossing(instrument_id: int, side: str, limit_price: int, quantity: int) -> Iterator[Working]:
-    """The orders that this one could meet, best first, up to its quantity."""
+def _crossing(
+    instrument_id: int, side: str, limit_price: int, quantity: int, *, passed_owner: int | None
+) -> Iterator[Working]:
+    """The orders that this one could meet, best first, up to its quantity; those that give way to it on top."""
     orders = Order.objects.filter(instrument_id=instrument_id, status=Order.Status.OPEN, side=opposite(side))
+    orders = orders.exclude(expires_at__lte=database_now()).select_related("wallet")
     if side == Order.Side.BUY:
         orders = orders.filter(limit_price__lte=limit_price).order_by("limit_price", "priority")
     else:
         orders = orders.filter(limit_price__gte=limit_price).order_by("-limit_price", "priority")
     left = quantity
     for order in orders.iterator(chunk_size=200):
-        yield Working(
-            order.id, order.wallet_id, order.side, order.limit_price, order.open_quantity, order.priority or 0
-        )
-        left -= order.open_quantity
+        owner = owner_of(order.wallet)
+        yield Working(order.id, owner, order.side, order.limit_price, order.open_quantity, order.priority or 0)
+        if owner != passed_owner:
+            left -= order.open_quantity
         if left <= 0:
             return

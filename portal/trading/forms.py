@@ -1,5 +1,6 @@
 """The order ticket. People type credits a GPU-hour and GPU-hours; the market counts ticks and lots."""
 
+from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import uuid4
@@ -43,9 +44,30 @@ class TicketForm(forms.Form):
         label=_("Time in force"),
         choices=[
             (Order.TimeInForce.GTC, _("Until cancelled (GTC)")),
+            (Order.TimeInForce.GTD, _("Until a day (GTD)")),
             (Order.TimeInForce.IOC, _("Now or never (IOC)")),
+            (Order.TimeInForce.FOK, _("All now or nothing (FOK)")),
         ],
         initial=Order.TimeInForce.GTC,
+    )
+    last_day = forms.DateField(
+        label=_("Last day (UTC)"),
+        required=False,
+        widget=forms.DateInput(attrs={"type": "date"}),
+        help_text=_("For an order until a day."),
+    )
+    post_only = forms.BooleanField(
+        label=_("Only add to the book"), required=False, help_text=_("Rejected where it would trade at once.")
+    )
+    self_trade = forms.ChoiceField(
+        label=_("If it meets an order of your own"),
+        required=False,
+        choices=[
+            (Order.SelfTrade.CANCEL_NEWEST, _("cancel this one")),
+            (Order.SelfTrade.CANCEL_OLDEST, _("cancel the older one")),
+            (Order.SelfTrade.CANCEL_BOTH, _("cancel both")),
+            (Order.SelfTrade.DECREMENT, _("take both down by the smaller one")),
+        ],
     )
     # Sending the same ticket twice places one order.
     client_order_id = forms.CharField(max_length=80, widget=forms.HiddenInput, initial=lambda: f"web-{uuid4().hex}")
@@ -56,11 +78,47 @@ class TicketForm(forms.Form):
             raise forms.ValidationError(_("Reload the page and try again."))
         return given
 
+    def clean(self) -> dict[str, Any]:
+        data = self.cleaned_data
+        if data.get("time_in_force") == Order.TimeInForce.GTD and not data.get("last_day"):
+            self.add_error("last_day", _("Say until which day."))
+        if data.get("post_only") and data.get("time_in_force") in {Order.TimeInForce.IOC, Order.TimeInForce.FOK}:
+            self.add_error("post_only", _("An order that is now or never cannot wait in the book."))
+        return data
+
     def order(self) -> dict[str, Any]:
         """What was typed, in ticks and lots: exact, or the form would not be valid."""
+        data = self.cleaned_data
+        until = None
+        if data["time_in_force"] == Order.TimeInForce.GTD:
+            until = datetime.combine(data["last_day"], time.min, tzinfo=UTC) + timedelta(days=1)
         return {
-            "side": self.cleaned_data["side"],
-            "limit_price": int(self.cleaned_data["limit_price"] * TICKS_PER_CREDIT),
-            "quantity": int(self.cleaned_data["quantity"] * LOTS_PER_GPU_HOUR),
-            "time_in_force": self.cleaned_data["time_in_force"],
+            "side": data["side"],
+            "limit_price": ticks(data["limit_price"]),
+            "quantity": lots(data["quantity"]),
+            "time_in_force": data["time_in_force"],
+            "post_only": data["post_only"],
+            "self_trade": data["self_trade"] or Order.SelfTrade.CANCEL_NEWEST,
+            "expires_at": until,
         }
+
+
+class AmendForm(forms.Form):
+    """New terms of an open order."""
+
+    quantity = forms.DecimalField(min_value=Decimal(0), max_digits=12, decimal_places=2, widget=Figure("GPU-h"))
+    limit_price = forms.DecimalField(min_value=CENT, max_digits=12, decimal_places=2, widget=Figure("cr/GPU-h"))
+
+    def terms(self) -> dict[str, int]:
+        return {
+            "quantity": lots(self.cleaned_data["quantity"]),
+            "limit_price": ticks(self.cleaned_data["limit_price"]),
+        }
+
+
+def ticks(price: Decimal) -> int:
+    return int(price * TICKS_PER_CREDIT)
+
+
+def lots(quantity: Decimal) -> int:
+    return int(quantity * LOTS_PER_GPU_HOUR)

@@ -12,5 +12,7 @@ urlpatterns = [
     path("market/<str:code>/preview/", views.preview, name="preview-order"),
     path("market/<str:code>/orders/", views.my_orders, name="my-orders"),
     path("market/<str:code>/place/", views.place, name="place-order"),
+    path("market/<str:code>/cancel-all/", views.cancel_all, name="cancel-all"),
+    path("orders/<int:order_id>/amend/", views.amend, name="amend-order"),
     path("orders/<int:order_id>/cancel/", views.cancel, name="cancel-order"),
 ]

@@ -6,17 +6,19 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
 from ledger.errors import Refusal
 from ledger.models import Wallet
+from market.amending import amend_order
 from market.answers import PlacedOrder
 from market.errors import sentence_for
 from market.models import Instrument, Order
-from market.orders import cancel_order, place_order
+from market.orders import cancel_order, cancel_orders, place_order
 from market.reads import depth, price_history
 from portal.people.access import acting_wallet, acting_wallet_or_none, may_trade, wallets_of
-from portal.trading.forms import TicketForm
+from portal.trading.forms import AmendForm, TicketForm
 from portal.trading.pages import book_json, listed, market_context, orders_of, ticket_preview, wallet_accounts
 
 BUY, SELL = Order.Side.BUY, Order.Side.SELL
@@ -114,6 +116,43 @@ def cancel(request: HttpRequest, order_id: int) -> HttpResponse:
     if request.headers.get("HX-Request"):
         return render(request, "trading/_mine.html", _mine(request, order.instrument, order.wallet))
     return redirect("instrument", code=order.instrument.code)
+
+
+@require_POST
+@login_required
+def amend(request: HttpRequest, order_id: int) -> HttpResponse:
+    """Change one of my open orders in place; refused, it stays as it was."""
+    order = get_object_or_404(
+        Order.objects.select_related("instrument__asset"), id=order_id, wallet__in=wallets_of(request.user)
+    )
+    form = AmendForm(request.POST)
+    said, status = _("Type a quantity and a price with at most two decimals."), 422
+    if form.is_valid():
+        try:
+            said, status = _outcome(amend_order(order_id=order.id, **form.terms())), 200
+        except Refusal as refusal:
+            said = str(refusal)
+    if request.headers.get("HX-Request"):
+        context = _mine(request, order.instrument, order.wallet) | {"said": said, "refused": status == 422}
+        return render(request, "trading/_mine.html", context, status=status)
+    if status == 422:
+        page = _page(request, order.instrument, TicketForm(initial=_start(request, order.instrument)))
+        return render(request, "trading/instrument.html", page | {"said": said, "refused": True}, status=status)
+    messages.success(request, said)
+    return redirect("instrument", code=order.instrument.code)
+
+
+@require_POST
+@login_required
+def cancel_all(request: HttpRequest, code: str) -> HttpResponse:
+    """Take all of my orders in this series out of the book."""
+    found, wallet = _instrument(code), acting_wallet(request)
+    count = cancel_orders(wallet_id=wallet.id, instrument_id=found.id)
+    said = ngettext("%(n)d order is cancelled.", "%(n)d orders are cancelled.", count) % {"n": count}
+    if request.headers.get("HX-Request"):
+        return render(request, "trading/_mine.html", _mine(request, found, wallet) | {"said": said})
+    messages.success(request, said)
+    return redirect("instrument", code=found.code)
 
 
 def _instrument(code: str) -> Instrument:

@@ -116,6 +116,11 @@ RULES: dict[str, Rule] = {
         {"here": row(LOGIN, 422, auditor=403), "missing": row(LOGIN, 404, auditor=403)},
     ),
     "cancel-order": act(researcher=302),
+    "amend-order": act(researcher=422),
+    "cancel-all": Rule(
+        {"here": row(405, 405), "missing": row(405, 405)},
+        {"here": row(LOGIN, 302, auditor=403), "missing": row(LOGIN, 404, auditor=403)},
+    ),
     "enrol": Rule({"": row(LOGIN, 200)}, {"": row(LOGIN, 200, auditor=403)}),
     "new-cohort": Rule(
         {"here": row(LOGIN, 404, lead=200), "there": row(LOGIN, 404), "missing": row(LOGIN, 404)},

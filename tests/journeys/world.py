@@ -157,6 +157,8 @@ def arguments(name: str, objects: dict[str, Any]) -> dict[str, Any]:
         "my-orders": {"code": objects["code"]},
         "preview-order": {"code": objects["code"]},
         "place-order": {"code": objects["code"]},
+        "amend-order": {"order_id": objects["order"]},
+        "cancel-all": {"code": objects["code"]},
         "cancel-order": {"order_id": objects["order"]},
         "entry": {"entry_id": objects["entry"]},
         "receipt": {"entry_id": objects["entry"]},

@@ -103,7 +103,11 @@ def test_the_same_ticket_sent_twice_is_one_order(client, instrument, ada):
         {"limit_price": "Infinity"},
         {"limit_price": "0"},
         {"side": "HOLD"},
-        {"time_in_force": "FOK"},
+        {"time_in_force": "DAY"},
+        {"time_in_force": "GTD"},
+        {"time_in_force": "GTD", "last_day": "yesterday"},
+        {"time_in_force": "IOC", "post_only": "on"},
+        {"self_trade": "ALLOW"},
         {"client_order_id": ""},
         {"client_order_id": "a\x00b"},
         {"client_order_id": "x" * 81},
@@ -201,3 +205,56 @@ def test_the_ticket_needs_a_signed_in_person_and_a_post(client, instrument, name
     assert client.post(url, typed()).status_code == 302
     assert client.get(reverse("my-orders", args=[instrument.code])).status_code == 302
     assert not Order.objects.exists()
+
+
+def test_the_ticket_places_every_kind(client, instrument, ada):
+    other = some_trader(instrument, "Bob")
+    placed(instrument, other, "SELL", 100, 310)
+    place = reverse("place-order", args=[instrument.code])
+
+    client.post(place, typed(client_order_id="fok", time_in_force="FOK"))
+    client.post(place, typed(client_order_id="gtd", time_in_force="GTD", last_day="2098-12-31", limit_price="3.00"))
+    crossing = client.post(place, typed(client_order_id="post", post_only="on"), **HTMX)
+
+    orders = {order.client_order_id: order for order in Order.objects.filter(wallet=ada.wallet)}
+    assert (orders["fok"].status, orders["fok"].reason) == ("CANCELLED", "fill_or_kill")
+    assert (orders["gtd"].status, f"{orders['gtd'].expires_at:%Y-%m-%d}") == ("OPEN", "2099-01-01")
+    assert crossing.status_code == 422
+    assert b"added to the book only" in crossing.content
+
+
+def test_an_order_is_amended_in_place_and_a_refused_one_stays(client, instrument, ada):
+    client.post(reverse("place-order", args=[instrument.code]), typed())
+    order = Order.objects.get()
+    amend = reverse("amend-order", args=[order.id])
+
+    done = client.post(amend, {"quantity": "1.50", "limit_price": "3.00"}, **HTMX)
+    assert done.status_code == 200
+    order.refresh_from_db()
+    assert (order.quantity, order.limit_price) == (150, 300)
+    for wrong in ({"quantity": "1.505", "limit_price": "3"}, {"quantity": "99999", "limit_price": "3"}, {}):
+        answer = client.post(amend, wrong, **HTMX)
+        assert answer.status_code == 422
+        assert b'role="alert"' in answer.content
+    order.refresh_from_db()
+    assert (order.quantity, order.limit_price) == (150, 300)
+    assert client.post(amend, {"quantity": "x"}).status_code == 422
+    assert client.post(amend, {"quantity": "1.40", "limit_price": "3.00"}).status_code == 302
+
+
+def test_all_orders_are_cancelled_with_one_button(client, instrument, ada):
+    for number in range(3):
+        client.post(reverse("place-order", args=[instrument.code]), typed(client_order_id=f"web-{number}"))
+
+    answer = client.post(reverse("cancel-all", args=[instrument.code]), **HTMX)
+
+    assert b"3 orders are cancelled" in answer.content
+    assert not Order.objects.filter(status="OPEN").exists()
+
+
+def test_anothers_order_is_not_there_to_amend(client, instrument, ada):
+    theirs = placed(instrument, some_trader(instrument, "Bob"), "SELL", 100, 310)
+
+    answer = client.post(reverse("amend-order", args=[theirs.order_id]), {"quantity": "1", "limit_price": "3"})
+
+    assert answer.status_code == 404

@@ -69,6 +69,12 @@ def lots(quantity: int | None, options: str = "") -> str:
 
 
 @register.filter
+def hundredths(value: int) -> str:
+    """Lots or ticks as a field takes them: two decimals, no grouping, whatever the language."""
+    return f"{value // 100}.{value % 100:02d}"
+
+
+@register.filter
 def credits(units: int | None, options: str = "") -> str:
     """Ten-thousandths of a credit as credits."""
     return "" if units is None else figure(Decimal(units) / UNITS_PER_CREDIT, "cr", options)

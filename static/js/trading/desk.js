@@ -79,6 +79,8 @@ let telling = null;
 function changed() {
   telling ??= setTimeout(() => {
     telling = null;
+    // Somebody is typing new terms: the list is fetched anew once they are sent or put away.
+    if (document.querySelector("#mine details.amend[open]")) return changed();
     document.body.dispatchEvent(new CustomEvent("market-event"));
   }, 250);
 }
