@@ -44,6 +44,14 @@ WHERE r.entry_id >= %(first)s AND r.entry_id <= %(last)s
 ORDER BY r.entry_id {order} LIMIT %(limit)s
 """
 
+# A few from each of the wallet's accounts by the index on account and transfer, however many there are.
+_NEWEST = """
+SELECT DISTINCT p.transfer_id FROM ledger_account a CROSS JOIN LATERAL (
+    SELECT transfer_id FROM ledger_posting
+    WHERE account_id = a.id AND transfer_id < %(before)s ORDER BY transfer_id DESC LIMIT %(limit)s
+) p WHERE a.wallet_id = %(wallet)s ORDER BY p.transfer_id DESC LIMIT %(limit)s
+"""
+
 _BALANCE = """
 SELECT coalesce(sum(p.amount), 0)::bigint FROM ledger_posting p LEFT JOIN ledger_leaf l ON l.entry_id = p.transfer_id
 WHERE p.account_id = %(account)s
@@ -109,6 +117,12 @@ def account_history(
             },
         )
     ]
+
+
+def newest_transfers(wallet_id: int, *, limit: int, before: int | None = None) -> list[int]:
+    """Ids of the wallet's transfers, newest first, below `before`: at a cost that does not grow with its history."""
+    params = {"wallet": wallet_id, "limit": limit, "before": 2**63 - 1 if before is None else before}
+    return [row[0] for row in _rows(_NEWEST, params)]
 
 
 def balance_at(account_id: int, *, entry_id: int) -> int:

@@ -9,6 +9,7 @@ from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
+from ledger.history import newest_transfers
 from ledger.models import Wallet
 from portal.people.access import acting_wallet, is_auditor, wallets_readable
 from portal.people.csv_safety import safe_cell
@@ -71,18 +72,16 @@ def _statement_lines(found: Wallet) -> Iterator[str]:
 
 def _page(request: HttpRequest, found: Wallet) -> HttpResponse:
     before = request.GET.get("before", "")
-    postings = postings_of(found)
-    if before:
-        if not before.isascii() or not before.isdigit() or len(before) > 18:
-            raise Http404("No such page.")
-        postings = postings.filter(transfer_id__lt=int(before))
-    rows = list(activity(found, postings[: PAGE + 2]))
+    if before and (not before.isascii() or not before.isdigit() or len(before) > 18):
+        raise Http404("No such page.")
+    # Whole transfers: a trade's two postings stand on one page.
+    newest = newest_transfers(found.id, limit=PAGE + 1, before=int(before) if before else None)
     context = {
         "wallet": found,
         "accounts": balances(found),
         "held": held_for(found),
-        "activity": rows[:PAGE],
-        "older": rows[PAGE - 1].posting.transfer_id if len(rows) > PAGE else None,
+        "activity": list(activity(found, postings_of(found).filter(transfer_id__in=newest[:PAGE]))),
+        "older": newest[PAGE - 1] if len(newest) > PAGE else None,
         "is_first_page": not before,
         "now": timezone.now(),
     }
