@@ -417,3 +417,34 @@ def test_a_step_rolls_back_with_its_action():
     give(fails=False)
     give(fails=False)
     assert balances(ada) == [(99, 0)]
+
+
+def test_ten_callers_at_once_with_one_key_for_ten_different_requests_have_one_effect():
+    """They lock different accounts, so only the key itself brings them together: who loses is told what differs."""
+    series = some_series()
+    givers = [given(some_wallet(f"G{n}"), series, 10) for n in range(10)]
+    target = given(some_wallet("Target"), series, 1)
+
+    results = in_parallel(10, lambda n: post_batch([send(givers[n], target, 5, "one")])[0])
+
+    assert sorted(answer.status for answer in results) == ["CONFLICT"] * 9 + ["CREATED"]
+    assert {answer.field for answer in results} == {None, "from_wallet"}
+    assert balances(target) == [(6, 0)]
+
+
+def test_steps_of_two_actions_with_one_key_have_one_effect():
+    from ledger.transfers import grant_step
+
+    ada, bob = two()
+
+    @transaction.atomic
+    def give() -> int:
+        return grant_step(
+            asset_id=ada.asset_id, from_wallet_id=ada.wallet_id, to_wallet_id=bob.wallet_id, amount=3,
+            scope="test", key="step",
+        ).id  # fmt: skip
+
+    results = in_parallel(10, lambda _: give())
+
+    assert len(set(results)) == 1
+    assert balances(ada) == [(97, 0)]
