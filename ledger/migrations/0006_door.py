@@ -161,15 +161,18 @@ ENTER_REVERSE = "DROP FUNCTION ledger_enter; DROP INDEX ledger_wallet_with_polic
 WRITE = """
 CREATE FUNCTION ledger_write(
     p_now timestamptz,
-    p_before_accounts bigint[], p_before bigint[],
     p_kinds text[], p_transfer_kinds text[], p_references text[], p_bodies bytea[], p_hashes bytea[],
     p_places bigint[], p_accounts bigint[], p_amounts bigint[],
-    p_hold_names uuid[], p_hold_accounts bigint[], p_hold_to bigint[], p_hold_amounts bigint[],
-    p_hold_references text[], p_hold_expires timestamptz[], p_hold_statuses text[], p_hold_captured bigint[],
-    p_hold_placed bigint[], p_hold_resolved bigint[],
-    p_done bigint[], p_done_statuses text[], p_done_captured bigint[], p_done_places bigint[],
-    p_scopes text[], p_keys text[], p_contents text[], p_key_places bigint[], p_key_holds bigint[],
-    p_after_accounts bigint[], p_after bigint[],
+    p_scopes text[], p_keys text[], p_contents text[], p_key_places bigint[],
+    p_key_holds bigint[] DEFAULT '{}',
+    p_before_accounts bigint[] DEFAULT '{}', p_before bigint[] DEFAULT '{}',
+    p_after_accounts bigint[] DEFAULT '{}', p_after bigint[] DEFAULT '{}',
+    p_hold_names uuid[] DEFAULT '{}', p_hold_accounts bigint[] DEFAULT '{}', p_hold_to bigint[] DEFAULT '{}',
+    p_hold_amounts bigint[] DEFAULT '{}', p_hold_references text[] DEFAULT '{}',
+    p_hold_expires timestamptz[] DEFAULT '{}', p_hold_statuses text[] DEFAULT '{}',
+    p_hold_captured bigint[] DEFAULT '{}', p_hold_placed bigint[] DEFAULT '{}', p_hold_resolved bigint[] DEFAULT '{}',
+    p_done bigint[] DEFAULT '{}', p_done_statuses text[] DEFAULT '{}', p_done_captured bigint[] DEFAULT '{}',
+    p_done_places bigint[] DEFAULT '{}',
     OUT ids bigint[], OUT hold_ids bigint[]
 ) LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan AS $$
 BEGIN

@@ -135,15 +135,13 @@ def test_a_forced_transfer_a_recovery_and_a_correction():
     admin, second = signed_in(world.admin), second_admin(world)
     student, researcher = world.student.wallet, world.researcher.wallet
     had = Account.objects.get(wallet=student, asset=world.series).balance
-    grant = Posting.objects.filter(account__wallet=student, account__asset=world.series, amount__gt=0).latest("transfer_id")
+    grant = Posting.objects.filter(account__wallet=student, account__asset=world.series, amount__gt=0).latest(
+        "transfer_id"
+    )
 
     forced = {
-        "to_wallet": researcher.id,
-        "asset": world.series.id,
-        "amount": "1",
-        "reason": "court",
-        "key": uuid.uuid4(),
-    }
+        "to_wallet": researcher.id, "asset": world.series.id, "amount": "1", "reason": "court", "key": uuid.uuid4(),
+    }  # fmt: skip
     admin.post(f"/admin/ledger/wallet/{student.id}/force/", forced)
     decided(second, waiting())
     assert Account.objects.get(wallet=student, asset=world.series).balance == had - HOUR
