@@ -14,6 +14,7 @@ from ledger.clock import database_now
 from ledger.configured import configured_verifiers, usable_policy
 from ledger.entries import parse
 from ledger.governing import subject_of
+from ledger.history import newest_transfers
 from ledger.models import Asset, Checkpoint, Entry, Leaf, Policy, Posting, Wallet
 from ledger.numbering import unsealed_count
 from ledger.publishing import receipt_for
@@ -24,8 +25,6 @@ from portal.wallets.log import FOREVER
 from portal.wallets.search import found_by
 
 PAGE = 30
-# Of one transfer for one wallet: an asset each.
-_MOST_SIDES = 10
 
 
 @require_safe
@@ -76,19 +75,14 @@ def wallet(request: HttpRequest, public_id: UUID) -> HttpResponse:
     before = request.GET.get("before", "")
     if before and (not before.isascii() or not before.isdigit() or len(before) > 18):
         raise Http404("No such page.")
-    postings = Posting.objects.filter(account__wallet=found).select_related("account__asset", "transfer")
-    if before:
-        postings = postings.filter(transfer_id__lt=int(before))
-    rows = list(postings.order_by("-transfer_id", "-account_id")[: PAGE + _MOST_SIDES])
-    # A transfer stays on one page with all its sides.
-    last = rows[PAGE - 1].transfer_id if len(rows) >= PAGE else 0
-    shown = [row for row in rows if row.transfer_id >= last]
+    newest = newest_transfers(found.id, limit=PAGE + 1, before=int(before) if before else None)
+    rows = Posting.objects.filter(account__wallet=found, transfer_id__in=newest[:PAGE])
     context = {
         "wallet": found,
         "accounts": balances(found),
         "policies": Policy.objects.filter(subject=subject_of(found)).order_by("-version")[:PAGE],
-        "rows": shown,
-        "older": last if len(rows) > len(shown) else None,
+        "rows": rows.select_related("account__asset", "transfer").order_by("-transfer_id", "-account_id"),
+        "older": newest[PAGE - 1] if len(newest) > PAGE else None,
     }
     return render(request, "wallets/log_wallet.html", context)
 
