@@ -15,16 +15,25 @@ from ledger.requests import HoldState, PlannedEntry
 # From about this many entries on COPY is faster than arrays.
 COPY_FROM = 50
 
-_ARRAYS = [
-    *["bigint", "bigint"],  # changes of held before the postings
+_TRANSFERS = [
     *["text", "text", "text", "bytea", "bytea"],  # entries
     *["bigint", "bigint", "bigint"],  # postings
+    *["text", "text", "text", "bigint"],  # keys
+]
+_HELD = [
+    "bigint",  # of keys
+    *["bigint", "bigint"],  # changes of held before the postings
+    *["bigint", "bigint"],  # and after
     *["uuid", "bigint", "bigint", "bigint", "text", "timestamptz", "text", "bigint", "bigint", "bigint"],  # new holds
     *["bigint", "text", "bigint", "bigint"],  # holds that were there, resolved
-    *["text", "text", "text", "bigint", "bigint"],  # keys
-    *["bigint", "bigint"],  # changes of held after the postings
 ]
-_WRITE = f"SELECT * FROM ledger_write(%s::timestamptz, {', '.join(f'%s::{type_}[]' for type_ in _ARRAYS)})"  # noqa: S608
+
+
+def _call(types: Sequence[str]) -> str:
+    return f"SELECT * FROM ledger_write(%s::timestamptz, {', '.join(f'%s::{type_}[]' for type_ in types)})"  # noqa: S608
+
+
+_WRITE_TRANSFERS, _WRITE = _call(_TRANSFERS), _call(_TRANSFERS + _HELD)
 
 _ENTRIES = "ledger_entry (id, kind, transfer_kind, reference, body, leaf_hash, recorded_at)"
 _POSTINGS = "ledger_posting (transfer_id, account_id, amount)"
@@ -44,29 +53,26 @@ def write(cursor: psycopg.Cursor[Any], batch: Batch) -> None:
     entries = batch.entries
     place = {id(entry): number for number, entry in enumerate(entries, 1)}
     postings = [(number, *posting) for number, entry in enumerate(entries, 1) for posting in entry.postings]
-    cursor.execute(
-        _WRITE,
-        [
-            batch.book.now,
-            integers(before),
-            integers(before.values()),
-            [entry.kind for entry in entries],
-            [entry.transfer_kind for entry in entries],
-            [entry.reference for entry in entries],
-            [entry.body for entry in entries],
-            [entry.leaf for entry in entries],
-            integers(number for number, _, _ in postings),
-            integers(account for _, account, _ in postings),
-            integers(amount for _, _, amount in postings),
-            *_placed(batch.placed, place),
-            *_resolved(batch.resolved, place),
-            *_keys(batch, place),
-            integers(after),
-            integers(after.values()),
-        ],
-        prepare=True,
-        binary=True,
-    )
+    values: list[Any] = [
+        batch.book.now,
+        [entry.kind for entry in entries],
+        [entry.transfer_kind for entry in entries],
+        [entry.reference for entry in entries],
+        [entry.body for entry in entries],
+        [entry.leaf for entry in entries],
+        integers([number for number, _, _ in postings]),
+        integers([account for _, account, _ in postings]),
+        integers([amount for _, _, amount in postings]),
+        [scope for scope, _ in batch.keys],
+        [key for _, key in batch.keys],
+        [content_text(content) for content, _ in batch.keys.values()],
+        integers([place[id(answer.entry)] for _, answer in batch.keys.values()]),
+    ]
+    holds = bool(before or after or batch.placed or batch.resolved)
+    if holds:
+        values += [_key_holds(batch), *_changes(before), *_changes(after)]
+        values += [*_placed(batch.placed, place), *_resolved(batch.resolved, place)]
+    cursor.execute(_WRITE if holds else _WRITE_TRANSFERS, values, prepare=True, binary=True)
     row = cursor.fetchone()
     assert row is not None
     for entry, id_ in zip(entries, row[0], strict=True):
@@ -111,17 +117,15 @@ def _resolved(holds: Sequence[HoldState], place: dict[int, int]) -> list[Any]:
     ]
 
 
-def _keys(batch: Batch, place: dict[int, int]) -> list[Any]:
+def _key_holds(batch: Batch) -> str:
     """A hold placed in this batch stands in its key by its place, below zero."""
     number = {id(hold): -count for count, hold in enumerate(batch.placed, 1)}
     answers = [answer for _, answer in batch.keys.values()]
-    return [
-        [scope for scope, _ in batch.keys],
-        [key for _, key in batch.keys],
-        [content_text(content) for content, _ in batch.keys.values()],
-        integers(place[id(answer.entry)] for answer in answers),
-        _optional(None if a.hold is None else a.hold.id or number[id(a.hold)] for a in answers),
-    ]
+    return _optional(None if a.hold is None else a.hold.id or number[id(a.hold)] for a in answers)
+
+
+def _changes(held: dict[int, int]) -> list[str]:
+    return [integers(held), integers(held.values())]
 
 
 def _optional(values: Any) -> str:
