@@ -79,3 +79,26 @@ def drawn(number: int) -> list[tuple[Edit, bool]]:
     """Every kind of edit in turn."""
     kinds = [*[(edit, True) for edit in IN_THE_LOG], *[(edit, False) for edit in BESIDE_IT]]
     return [kinds[place % len(kinds)] for place in range(number)]
+
+
+PLANTED = [
+    ("ledger.verification.books_faults", "wallet: position_limit = 77"),
+    ("ledger.verification.repeated_faults", "policy: deleted"),
+    ("ledger.checking.sealed.row_fault", "entry: leaf_hash = sha256('x')"),
+    ("ledger.checking.sealed.rows_of", "logstate: size = size + 1"),
+]
+
+
+def test_a_checker_with_a_part_taken_out_misses_what_that_part_is_for(sealer, monkeypatch):
+    some_life()
+    keys, edits = configured_verifiers(), {edit.__name__: edit for edit in BESIDE_IT}
+    with put_aside() as put_back:
+        for part, name in PLANTED:
+            make(edits[name], random.Random(0))
+            assert list(ledger_faults(keys)) != []
+
+            with monkeypatch.context() as patch:
+                patch.setattr(part, lambda *_: [] if part != "ledger.checking.sealed.row_fault" else None)  # noqa: B023
+
+                assert list(ledger_faults(keys)) == [], part
+            put_back()
