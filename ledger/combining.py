@@ -16,12 +16,13 @@ _LONGEST_WAIT_SECONDS = 0.0012
 class _Ticket(Generic[Asked, Answered]):
     """One caller's requests. Its lock is released once: with answers, with an error, or to make it the leader."""
 
-    __slots__ = ("_gate", "answers", "error", "requests")
+    __slots__ = ("_gate", "answers", "error", "is_shared", "requests")
 
     def __init__(self, requests: Sequence[Asked]) -> None:
         self.requests = requests
         self.answers: list[Answered] | None = None
         self.error: Exception | None = None
+        self.is_shared = False
         self._gate = threading.Lock()
         self._gate.acquire()
 
@@ -60,10 +61,11 @@ class Combiner(Generic[Asked, Answered]):
             self._lead()
         if ticket.answers is not None:
             return ticket.answers
-        # The batch failed for a reason that may be another caller's. Asking again is safe: nothing was committed.
-        if len(requests) and ticket.error is not None and not leads:
-            return self._work(requests)
         assert ticket.error is not None
+        if ticket.is_shared:
+            # The batch failed for a reason that may be another caller's. Asking again alone is safe: the requests
+            # have keys, or the failed batch was rolled back.
+            return self._work(requests)
         raise ticket.error
 
     def _lead(self) -> None:
@@ -79,7 +81,7 @@ class Combiner(Generic[Asked, Answered]):
         except BaseException as error:  # noqa: BLE001 - whatever it is, the others must be woken
             failure = error
             for ticket in batch:
-                ticket.answers = None
+                ticket.answers, ticket.is_shared = None, len(batch) > 1
                 ticket.error = error if isinstance(error, Exception) else RuntimeError("the leader was stopped")
         with self._mutex:
             successor = self._queue[0] if self._queue else None

@@ -56,6 +56,20 @@ ALTER FUNCTION ledger_apply_postings() RESET enable_hashjoin;
 ALTER FUNCTION ledger_apply_postings() RESET enable_mergejoin;
 """
 
+# Nothing of a hold changes but its end.
+HOLDS = """
+CREATE OR REPLACE FUNCTION ledger_check_hold_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF OLD.status <> 'OPEN' OR NEW.account_id <> OLD.account_id OR NEW.amount <> OLD.amount
+        OR NEW.public_id <> OLD.public_id OR NEW.placed_at <> OLD.placed_at OR NEW.reference <> OLD.reference
+        OR NEW.to_account_id IS DISTINCT FROM OLD.to_account_id OR NEW.expires_at IS DISTINCT FROM OLD.expires_at
+        OR NEW.placed_entry IS DISTINCT FROM OLD.placed_entry THEN
+        RAISE EXCEPTION 'a hold resolves once' USING ERRCODE = 'insufficient_privilege';
+    END IF;
+    RETURN NEW;
+END $$;
+"""
+
 # The one place that says what time it is where time decides value.
 CLOCK = """
 CREATE FUNCTION ledger_clock() RETURNS timestamptz LANGUAGE sql VOLATILE AS 'SELECT clock_timestamp()';
@@ -313,6 +327,7 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.RunSQL(TRIGGER, TRIGGER_REVERSE),
+        migrations.RunSQL(HOLDS, migrations.RunSQL.noop),
         migrations.RunSQL(CLOCK, CLOCK_REVERSE),
         migrations.RunSQL(ENTER, ENTER_REVERSE),
         migrations.RunSQL(WRITE, WRITE_REVERSE),

@@ -448,3 +448,33 @@ def test_steps_of_two_actions_with_one_key_have_one_effect():
 
     assert len(set(results)) == 1
     assert balances(ada) == [(97, 0)]
+
+
+def test_a_request_that_cannot_even_be_asked_fails_alone():
+    """Callers who combined with it are served all the same, the leader among them."""
+    from ledger.door import post_single
+
+    ada, bob = two(1000)
+
+    def act(n: int) -> str:
+        try:
+            return post_single(send(ada, bob, 1, f"k{n}", asset_id=2**70 if n % 4 == 0 else ada.asset_id)).status
+        except Exception as error:  # noqa: BLE001
+            return type(error).__name__
+
+    results = [outcome for _ in range(4) for outcome in in_parallel(16, act)]
+
+    assert results.count("DataError") == 16
+    assert set(results) == {"DataError", "CREATED", "EXISTS"}
+    assert balances(bob) == [(1 + 12, 0)]
+
+
+def test_nothing_of_a_hold_changes_but_its_end():
+    from django.db import DatabaseError
+
+    ada, bob = two()
+    placed = post_batch([hold(ada, 5, timeout=timedelta(hours=1), to_wallet_id=bob.wallet_id)])[0]
+
+    for change in ({"expires_at": None}, {"to_account": None}, {"reference": "other"}, {"placed_entry": 1}):
+        with pytest.raises(DatabaseError, match="resolves once"):
+            Hold.objects.filter(id=placed.hold_id).update(**change)
