@@ -121,6 +121,25 @@ def test_a_process_killed_between_any_two_statements_loses_and_creates_nothing(t
     check_books(work)
 
 
+def test_an_acknowledgement_given_too_early_is_found_missing(tmp_path: Path):
+    """A planted bug: said before it is committed. The same kills and the same comparison see it."""
+    work = Settling(tmp_path)
+
+    def too_early(number: int) -> None:
+        work.say(f"early-{number}")
+        row = NewTransfer(
+            kind="ISSUE", asset_id=work.series.id, from_wallet_id=ISSUER, to_wallet_id=work.ada.wallet_id, amount=3,
+            scope="kill", key=f"early-{number}",
+        )  # fmt: skip
+        assert post_single(row).is_done
+
+    killed = sum(killed_before_statement(point, lambda: too_early(point)) for point in range(1, 6))  # noqa: B023
+
+    kept = set(IdempotencyKey.objects.filter(scope="kill").values_list("key", flat=True))
+    assert killed
+    assert not set(work.file.read_text().split()) <= kept
+
+
 def check_books(work: Settling) -> None:
     """Sums exact, holds counted, the log without a gap, and the replay of it without a fault."""
     assert list(ledger_faults([work.sealer.signer.verifier])) == []
