@@ -35,7 +35,15 @@ MODULES = (
     "tilepaths.py",
     "verify.py",
 )
-_MAIN = "import sys\n\nfrom ledger.verify import main\n\nsys.exit(main())\n"
+_MAIN = """import sys
+
+try:
+    from ledger.verify import main
+except ModuleNotFoundError as error:
+    print(f"Not verified: this needs Python's package {error.name}.", file=sys.stderr)
+    sys.exit(2)
+sys.exit(main())
+"""
 _SHEBANG = b"#!/usr/bin/env python3\n"
 # The first instant that a zip can say.
 _EPOCH = (1980, 1, 1, 0, 0, 0)

@@ -251,13 +251,18 @@ def test_the_one_file_needs_nothing_but_python_and_cryptography(tmp_path):
     write_log(tmp_path / "log", honest_history())
     run = f"import sys, runpy; sys.path.insert(0, {str(site)!r}); sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0])"
 
-    done = subprocess.run(
-        [sys.executable, "-I", "-S", "-c", run, str(app), str(tmp_path / "log"), "--key", str(LOG[0])],
-        capture_output=True, text=True, check=False, cwd=tmp_path, env={},
-    )  # fmt: skip
+    command = [str(app), str(tmp_path / "log"), "--key", str(LOG[0])]
+    done, bare = (
+        subprocess.run(
+            [sys.executable, "-I", "-S", *how, *command], capture_output=True, text=True, check=False, env={}
+        )
+        for how in (["-c", run], [])
+    )
 
     assert done.returncode == 0, done.stderr
     assert "every rule kept" in done.stdout
+    assert bare.returncode == 2
+    assert "needs Python's package cryptography" in bare.stderr
 
 
 def test_the_one_file_holds_all_that_the_verifier_imports_and_is_made_the_same_again():

@@ -65,6 +65,7 @@ def test_a_real_receipt_is_proved_and_nothing_is_fetched(live_server, entry):
         assert page.locator("#fact-index").inner_text() == str(entry.leaf.index)
         assert page.locator("#fact-entry").inner_text() == "TRANSFER ISSUE"
         assert "+36" in page.locator("#fact-sides").inner_text()
+        assert page.locator("#fact-log").inner_text() == f"hourglass.example/log ({key.split('+')[1]})"
         assert page.locator("#no-witness").is_visible()
         assert asked == []
         assert page.faults == []

@@ -35,7 +35,7 @@ function tell(proof, entry) {
   byId("fact-recorded").textContent = time(entry.recordedAt);
   byId("fact-index").textContent = String(proof.index);
   byId("fact-size").textContent = String(proof.size);
-  byId("fact-log").textContent = proof.log.name;
+  byId("fact-log").textContent = `${proof.log.name} (${proof.log.idText})`;
   items(
     byId("fact-witnesses"),
     proof.witnesses.map(({ name, at }) => `${name}, ${time(new Date(Number(at) * 1000))}`),

@@ -65,7 +65,7 @@ export async function readKeys(text) {
     const bytes = fromBase64(encoded, "notAKey");
     const wanted = (await sha256(encode(name + "\n"), bytes)).slice(0, 4);
     refuse(bytes.length !== 33 || ![LOG, WITNESS].includes(bytes[0]) || !same(wanted, fromHex(id)), "notAKey");
-    keys.push({ name, id: wanted, kind: bytes[0], bytes: bytes.slice(1) });
+    keys.push({ name, id: wanted, idText: id, kind: bytes[0], bytes: bytes.slice(1) });
   }
   return keys;
 }
