@@ -1,5 +1,6 @@
 """The stand-alone verifier against a live site's /log/ address: tiles, bundles, rotated keys, a kept receipt."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -8,12 +9,16 @@ from django.core.management import call_command
 from django.test import Client
 from django.utils import timezone
 
-from ledger.configured import configured_sealer, configured_verifiers
+from ledger.configured import configured_policy, configured_sealer, configured_verifiers
+from ledger.cosigning import cosign_newest
+from ledger.export import export_log
 from ledger.keys import make_key
 from ledger.models import Checkpoint, Entry
 from ledger.sealing import seal_entries
 from ledger.verify import main
+from tests.browser import chromium, open_page
 from tests.ledger.builders import given, some_series, some_wallet
+from tests.ledger.witnesses import running_witness
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -57,3 +62,44 @@ def test_the_newest_key_alone_is_not_enough_and_an_address_without_a_log_is_a_fa
     assert main([site, "--key", newest]) == 1
     assert "first key" in capsys.readouterr().err
     assert main([site.replace("/log/", "/nothing/"), "--key", newest]) == 1
+
+
+@pytest.fixture
+def witnessed(site: str, tmp_path: Path, settings: Any) -> Iterator[str]:
+    """The same, cosigned by two witnesses that run beside it."""
+    keys = configured_verifiers()
+    with (
+        running_witness(tmp_path / "north", keys, name="north.test/w") as north,
+        running_witness(tmp_path / "south", keys, name="south.test/w") as south,
+    ):
+        lines = [f"log {key}" for key in reversed(keys)]
+        lines += [f"witness {name} {one.verifier} {one.url}" for name, one in (("north", north), ("south", south))]
+        settings.LEDGER_POLICY_FILE = str(tmp_path / "policy")
+        (tmp_path / "policy").write_text("\n".join([*lines, "group both all north south", "quorum both", ""]))
+        policy = configured_policy()
+        assert policy is not None
+        cosign_newest(policy, now=timezone.now())
+        yield site
+
+
+def test_the_quorum_of_real_witnesses_satisfies_the_verifier_by_address_and_by_export(witnessed, tmp_path, capsys):
+    export_log(tmp_path / "export", configured_policy())
+
+    assert main([witnessed, "--policy", str(tmp_path / "policy")]) == 0
+    assert main([str(tmp_path / "export"), "--policy", str(tmp_path / "policy")]) == 0
+    assert capsys.readouterr().out.count("Cosigned by north, south.") == 2
+    call_command("verify_ledger")
+
+
+@pytest.mark.browser
+def test_the_browser_tells_which_witnesses_cosigned(witnessed):
+    entry = Entry.objects.filter(transfer_kind="ISSUE").order_by("id")[3]
+    with chromium() as browser:
+        page = open_page(browser, witnessed.removesuffix("/log/"))
+        page.goto(f"/verify/?entry={entry.pk}")
+
+        page.wait_for_selector("#proved:visible")
+
+        told = page.locator("#fact-witnesses li").all_inner_texts()
+        assert [line.split(",")[0] for line in told] == ["north.test/w", "south.test/w"]
+        assert page.faults == []
