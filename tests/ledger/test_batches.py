@@ -1,6 +1,5 @@
 """Whole requests at the ledger's door: rows that stand alone, chains, keys, and each refusal's own code."""
 
-import random
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
@@ -9,51 +8,15 @@ from django.db import transaction
 from django.utils import timezone
 
 from ledger.door import post_batch
-from ledger.history import account_history, balance_at, trial_balance_at
-from ledger.keys import load_signer, make_key
-from ledger.models import Account, Asset, Entry, Hold, IdempotencyKey, Leaf, Posting, Wallet
-from ledger.replay import Replay
-from ledger.requests import Answer, NewCapture, NewHold, NewRelease, NewTransfer, Request
-from ledger.sealing import Sealer, seal_entries
-from ledger.treehead import TreeHeadFile
-from ledger.verification import ledger_faults
+from ledger.models import Account, Entry, Hold, IdempotencyKey, Posting, Wallet
+from ledger.requests import NewCapture, NewRelease, NewTransfer
 from ledger.wallets import freeze_wallet
-from tests import full
 from tests.clock import clock_ahead
 from tests.ledger.builders import given, some_series, some_wallet, the_credits
+from tests.ledger.rows import hold, outcomes, send, two
 from tests.ledger.test_transfers import balances, in_parallel
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-def send(giver: Account, receiver: Account, amount: int, key: str = "", **fields: object) -> NewTransfer:
-    return NewTransfer(
-        **{
-            "kind": "SEND", "asset_id": giver.asset_id, "from_wallet_id": giver.wallet_id,
-            "to_wallet_id": receiver.wallet_id, "amount": amount, "scope": "test" if key else "", "key": key,
-        } | fields
-    )  # fmt: skip
-
-
-def hold(account: Account, amount: int, key: str = "", **fields: object) -> NewHold:
-    scope = "test" if key else ""
-    shared = {
-        "asset_id": account.asset_id,
-        "wallet_id": account.wallet_id,
-        "amount": amount,
-        "scope": scope,
-        "key": key,
-    }
-    return NewHold(**shared | fields)
-
-
-def outcomes(answers: list[Answer]) -> list[str]:
-    return [answer.code or answer.status for answer in answers]
-
-
-def two(amount: int = 100) -> tuple[Account, Account]:
-    series = some_series()
-    return given(some_wallet(), series, amount), given(some_wallet("Bob"), series, 1)
 
 
 def test_rows_stand_alone_and_a_refused_one_spoils_nobody_elses():
@@ -125,67 +88,6 @@ def test_a_chain_asked_for_again_answers_as_it_did_and_half_of_one_fails():
     assert [answer.entry_id for answer in again] == [answer.entry_id for answer in first]
     assert outcomes(half) == ["EXISTS", "chain_failed"]
     assert balances(ada) == [(85, 0)]
-
-
-def test_a_key_twice_in_one_batch_has_one_effect_and_other_content_is_named():
-    ada, bob = two()
-    row = send(ada, bob, 10, "a")
-
-    answers = post_batch([row, row, send(ada, bob, 11, "a"), send(ada, bob, 10, "a", kind="GRANT"), send(ada, bob, 1)])
-
-    assert [answer.status for answer in answers] == ["CREATED", "EXISTS", "CONFLICT", "CONFLICT", "CREATED"]
-    assert [answer.field for answer in answers] == [None, None, "amount", "kind", None]
-    assert answers[0].entry_id == answers[1].entry_id
-    assert balances(ada) == [(89, 0)]
-
-
-@pytest.mark.parametrize(
-    ("change", "field"),
-    [
-        ({"kind": "GRANT", "amount": 1}, "kind"),
-        ({"asset_id": "credits", "amount": 1}, "asset"),
-        ({"from_wallet_id": "bob", "to_wallet_id": "ada", "amount": 1}, "from_wallet"),
-        ({"to_wallet_id": "cyn", "amount": 1}, "to_wallet"),
-        ({"amount": 11, "reference": "other"}, "amount"),
-        ({"reference": "other"}, "reference"),
-    ],
-)
-def test_the_first_field_that_differs_is_named(change, field):
-    ada, bob = two()
-    ids = {"ada": ada.wallet_id, "bob": bob.wallet_id, "cyn": some_wallet("Cyn").id, "credits": the_credits().id}
-    post_batch([send(ada, bob, 10, "a")])
-
-    asked = {"amount": 10} | {name: ids.get(value, value) for name, value in change.items()}
-    answer = post_batch([send(ada, bob, asked.pop("amount"), "a", **asked)])[0]
-
-    assert (answer.status, answer.code, answer.field) == ("CONFLICT", "idempotency_conflict", field)
-
-
-def test_keys_of_different_scopes_never_meet():
-    ada, bob = two()
-
-    answers = post_batch([send(ada, bob, 1, "a", scope=scope) for scope in ("one", "two", "one")])
-
-    assert outcomes(answers) == ["CREATED", "CREATED", "EXISTS"]
-
-
-def test_a_refused_keys_request_may_be_tried_again():
-    ada, bob = two()
-    assert outcomes(post_batch([send(ada, bob, 1000, "a")])) == ["not_enough"]
-    given(Wallet.objects.get(id=ada.wallet_id), Asset.objects.get(id=ada.asset_id), 1000)
-
-    assert outcomes(post_batch([send(ada, bob, 1000, "a")])) == ["CREATED"]
-
-
-def test_ten_batches_at_once_with_the_same_keys_have_one_effect():
-    ada, bob = two()
-    rows = [send(ada, bob, 3, f"k{n}") for n in range(8)]
-
-    results = in_parallel(10, lambda _: post_batch(rows))
-
-    ids = {tuple(answer.entry_id for answer in answers) for answers in results}
-    assert len(ids) == 1
-    assert balances(ada) == [(76, 0)]
 
 
 def test_each_refusal_of_a_hold_has_its_own_code():
@@ -303,75 +205,6 @@ def test_an_account_cannot_hold_more_than_the_database_can():
     assert outcomes(post_batch(rows)) == ["overflow"]
 
 
-def random_rows(chooser: random.Random, accounts: list[Account], open_holds: list[object]) -> list[Request]:
-    rows: list[Request] = []
-    for _ in range(chooser.randint(1, 80)):
-        giver, receiver = chooser.sample(accounts, 2)
-        chain = (
-            chooser.choice([None, None, 1])
-            if not rows or rows[-1].chain is None
-            else chooser.choice([None, rows[-1].chain])
-        )
-        match chooser.randint(0, 5):
-            case 0:
-                name = uuid4()
-                open_holds.append(name)
-                rows.append(
-                    hold(giver, chooser.randint(1, 60), hold=name, to_wallet_id=receiver.wallet_id, chain=chain)
-                )
-            case 1 if open_holds:
-                amount = chooser.choice([None, 0, chooser.randint(1, 60)])
-                rows.append(NewCapture(hold=chooser.choice(open_holds), amount=amount, chain=chain))
-            case 2 if open_holds:
-                rows.append(NewRelease(hold=chooser.choice(open_holds), chain=chain))
-            case _:
-                rows.append(send(giver, receiver, chooser.randint(1, 150), chain=chain))
-    # A chain's number is used once.
-    number, fixed = 0, []
-    for before, row in zip([None, *rows], rows, strict=False):
-        if row.chain is not None:
-            number += before is None or before.chain is None
-            fixed.append(type(row)(**{name: getattr(row, name) for name in row.__slots__} | {"chain": number}))
-        else:
-            fixed.append(row)
-    return fixed
-
-
-def test_any_history_is_the_same_from_rows_and_from_entries(tmp_path):
-    """Random batches with chains and holds: the trial balance, and any account's balance, at every size of the log."""
-    make_key(tmp_path / "key")
-    sealer = Sealer(load_signer(tmp_path / "key", origin="test"), TreeHeadFile(tmp_path / "head"))
-    chooser, compared = random.Random(20261122), 0
-    series = some_series()
-    accounts = [given(some_wallet(f"W{n}"), series, 200) for n in range(5)]
-    open_holds: list[object] = []
-    refused: set[str] = set()
-    for _ in range(full.count(100)):
-        refused |= set(outcomes(post_batch(random_rows(chooser, accounts, open_holds))))
-    while seal_entries(sealer, now=timezone.now()) is not None:
-        pass
-
-    replay = Replay()
-    leaves = list(Leaf.objects.order_by("index").select_related("entry"))
-    checks = set(chooser.sample(range(len(leaves)), min(60, len(leaves)))) | {len(leaves) - 1}
-    for leaf in leaves:
-        fault = replay.apply(bytes(leaf.entry.body))
-        assert fault is None, (leaf.index, fault)
-        if leaf.index in checks:
-            assert trial_balance_at(leaf.index + 1) == replay.trial_balance()
-            account = chooser.choice(accounts)
-            place = (account.wallet.public_id.bytes, bytes(account.asset.definition_hash))
-            assert balance_at(account.id, entry_id=leaf.entry_id) == replay.balances.get(place, 0)
-            compared += 1
-    print(f"{len(leaves)} entries, {compared} points compared, refusals met: {sorted(refused)}")
-    assert {"chain_failed", "not_enough", "hold_exceeded", "hold_already_captured"} <= refused
-    assert list(ledger_faults([sealer.signer.verifier])) == []
-    for account in accounts:
-        account.refresh_from_db()
-        lines = account_history(account.id, limit=1)
-        assert (lines[0].balance_after, lines[0].held_after) == (account.balance, account.held)
-
-
 def test_a_batch_takes_as_many_statements_for_a_thousand_rows_as_for_one(django_assert_max_num_queries):
     ada, bob = two(10**6)
 
@@ -417,37 +250,6 @@ def test_a_step_rolls_back_with_its_action():
     give(fails=False)
     give(fails=False)
     assert balances(ada) == [(99, 0)]
-
-
-def test_ten_callers_at_once_with_one_key_for_ten_different_requests_have_one_effect():
-    """They lock different accounts, so only the key itself brings them together: who loses is told what differs."""
-    series = some_series()
-    givers = [given(some_wallet(f"G{n}"), series, 10) for n in range(10)]
-    target = given(some_wallet("Target"), series, 1)
-
-    results = in_parallel(10, lambda n: post_batch([send(givers[n], target, 5, "one")])[0])
-
-    assert sorted(answer.status for answer in results) == ["CONFLICT"] * 9 + ["CREATED"]
-    assert {answer.field for answer in results} == {None, "from_wallet"}
-    assert balances(target) == [(6, 0)]
-
-
-def test_steps_of_two_actions_with_one_key_have_one_effect():
-    from ledger.transfers import grant_step
-
-    ada, bob = two()
-
-    @transaction.atomic
-    def give() -> int:
-        return grant_step(
-            asset_id=ada.asset_id, from_wallet_id=ada.wallet_id, to_wallet_id=bob.wallet_id, amount=3,
-            scope="test", key="step",
-        ).id  # fmt: skip
-
-    results = in_parallel(10, lambda _: give())
-
-    assert len(set(results)) == 1
-    assert balances(ada) == [(97, 0)]
 
 
 def test_a_request_that_cannot_even_be_asked_fails_alone():

@@ -91,7 +91,7 @@ def test_sends_and_grants_of_one_balance(kind):
 def test_issues_under_the_attested_capacity():
     """Of a hundred GPU-seconds that can be delivered, fourteen times seven are issued, whoever comes first."""
     race, ada, series = Race(), some_wallet(), some_series(capacity=False)
-    begin, attestation = FAR - timedelta(days=1), None
+    begin, attestation = FAR - timedelta(days=30), None
     row = NewTransfer(kind="ISSUE", asset_id=series.id, from_wallet_id=ISSUER, to_wallet_id=ada.id, amount=EACH)
 
     for number in range(ROUNDS):
