@@ -9,12 +9,14 @@ from uuid import UUID, uuid4
 
 import psycopg
 import pytest
-from django.db import DatabaseError
+from django.db import DatabaseError, transaction
 from django.utils import timezone
 
 from ledger.door import post_batch, post_single
+from ledger.governing import change_wallet_policy
 from ledger.models import Account, Hold, Posting
 from ledger.requests import ISSUER, NewCapture, NewHold, NewRelease, NewTransfer, Request
+from ledger.wallets import account_of
 from market.answers import NewOrder
 from market.orders import place_orders
 from tests import cluster, full
@@ -172,6 +174,29 @@ def test_sell_orders_of_one_balance():
 
     assert state(account) == (whole, 0)
     print(f"order: {ROUNDS} rounds, {race.requests} requests, 0 overspends")
+
+
+def test_what_comes_to_one_owners_wallets_from_many_stays_within_the_limit():
+    """Givers and receivers are different accounts: only the owner's own queue keeps the sum."""
+    race, series, owner = Race(), some_series(), some_wallet()
+    givers = [given(some_wallet(f"G{n}"), series, 10**6) for n in range(8)]
+    wallets = [owner, *(some_wallet(f"Ada {n}") for n in range(4))]
+    for wallet in wallets:
+        limit = {"position_limit": AMOUNT} | ({} if wallet == owner else {"owner": str(owner.public_id)})
+        with transaction.atomic():
+            change_wallet_policy(wallet_id=wallet.id, changes=limit, now=timezone.now())
+    receivers = [account_of(wallet_id=wallet.id, asset_id=series.id) for wallet in wallets]
+
+    rounds = full.count(300)
+    for number in range(rounds):
+        found = race.round(number, lambda n: moved(givers[n % 8], receivers[n % 5], EACH))
+        assert found == {"CREATED": FIT, "position_limit": CALLERS - FIT}
+        had = [(account, state(account)[0]) for account in receivers]
+        assert sum(amount for _, amount in had) == FIT * EACH
+        back = post_batch([moved(account, givers[0], amount) for account, amount in had if amount])
+        assert all(answer.is_done for answer in back)
+
+    print(f"position limit: {rounds} rounds, {race.requests} requests, never above it")
 
 
 def _cancel_all(instrument) -> None:
