@@ -9,6 +9,7 @@ from django.core.management import call_command
 from django.db import transaction
 from django.utils import timezone
 
+from ledger.clock import database_now
 from ledger.configured import configured_sealer
 from ledger.errors import Refusal
 from ledger.expiry import expire_balances, series_to_sweep
@@ -23,6 +24,7 @@ from market.models import Order
 from market.orders import cancel_order, place_order
 from tests.killing import killed_before_statement
 from tests.ledger.builders import approved, attested, given, some_series, some_wallet, the_credits
+from tests.waiting import wait_until
 
 KINDS = (Wallet.Kind.PERSON, Wallet.Kind.PERSON, Wallet.Kind.INSTITUTE)
 
@@ -86,6 +88,13 @@ class Life:
             holds = [place_hold(account_id=account.id, amount=10, reference="life:hold") for _ in range(3)]
             release_hold(hold_id=holds[0].id)
             capture_hold(hold_id=holds[1].id, amount=7, to_account_id=target.id, kind="REDEEM", reference="life:redeem")
+
+    def end(self) -> None:
+        """What comes only with time: one series expires and is swept, and the key is changed."""
+        wait_until(lambda: self.soon.expires_at <= database_now())
+        self._sweep()
+        self.settle()
+        self.rotate()
 
     def seal(self) -> None:
         while seal_entries(configured_sealer(), now=timezone.now()) is not None:

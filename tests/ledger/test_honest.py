@@ -35,9 +35,11 @@ def test_a_thousand_honest_runs_with_crashes_and_rotations_raise_no_alarm(sealer
         empty_database()
         (tmp_path / "head").unlink(missing_ok=True)
         life = Life(seed)
-        for _ in range(LIVES):
+        for run in range(LIVES):
             life.go_on(15)
             life.relax()
+            if run == LIVES - 1:
+                life.end()
             life.seal()
             shutil.rmtree(tmp_path / "export", ignore_errors=True)
             export_log(tmp_path / "export")
@@ -49,7 +51,7 @@ def test_a_thousand_honest_runs_with_crashes_and_rotations_raise_no_alarm(sealer
     print(f"{runs} honest runs, {killed} steps killed, {refused} refused, no alarm: {dict(kinds.most_common())}")
 
     assert runs == count(RUNS)
-    assert killed > runs // 10
+    assert killed > runs // 20
     assert kinds.keys() >= EVERY_KIND
 
 
