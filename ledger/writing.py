@@ -14,6 +14,8 @@ from ledger.requests import HoldState, PlannedEntry
 
 # From about this many entries on COPY is faster than arrays.
 COPY_FROM = 50
+# Postgres reads so many entries while the next are put together.
+_CHUNK = 200
 
 _TRANSFERS = [
     *["text", "text", "text", "bytea", "bytea"],  # entries
@@ -163,7 +165,10 @@ def _copy_all(cursor: psycopg.Cursor[Any], batch: Batch, before: dict[int, int],
 def _copy_entries(cursor: psycopg.Cursor[Any], batch: Batch) -> None:
     """Entries, postings and keys; what comes next is put together while Postgres takes in the one before."""
     with cursor.copy(f"COPY {_ENTRIES} FROM STDIN (FORMAT BINARY)") as copy:
-        copy.write(HEADER + _entry_rows(batch.entries, batch.book.now) + TRAILER)
+        copy.write(HEADER)
+        for start in range(0, len(batch.entries), _CHUNK):
+            copy.write(_entry_rows(batch.entries[start : start + _CHUNK], batch.book.now))
+        copy.write(TRAILER)
         postings = three_bigints([(e.id, account, amount) for e in batch.entries for account, amount in e.postings])
     if not postings:
         _copy(cursor, _KEYS, _key_rows(batch))
