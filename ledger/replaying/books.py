@@ -1,6 +1,7 @@
 """What the log so far says of wallets, assets, balances and holds."""
 
 import json
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -95,8 +96,8 @@ class Books:
     latest: datetime = _BEFORE_ALL
     # Every leaf's hash so far, 32 bytes each: corrections name one.
     leaves: bytearray = field(default_factory=bytearray)
-    # Of each corrected entry, what no correction has taken back yet, by wallet and asset.
-    left_to_correct: dict[int, dict[tuple[bytes, bytes], int]] = field(default_factory=dict)
+    # By a corrected entry's leaf hash: what corrections of it moved, by wallet and asset.
+    corrected: dict[bytes, defaultdict[tuple[bytes, bytes], int]] = field(default_factory=dict)
     # The log's signing keys: (index of the entry that names it, the verifier key).
     keys: list[tuple[int, str]] = field(default_factory=list)
     key_version: int = 0

@@ -21,28 +21,34 @@ def check_correction(books: Books, entry: ParsedEntry, bodies: Bodies) -> None:
     if said is None:
         raise BrokenRule(f"is a correction that does not say of what ({entry.reference or 'nothing'})")
     leaf = bytes.fromhex(said[1])
-    index = _index_of(books, leaf)
+    places = _places_of(books, leaf)
+    index = places[0]
     body = bodies(index)
     if leaf_hash(body) != leaf:
         raise BrokenRule(f"corrects entry {index}, whose bytes are not those that were sealed")
     corrected = parse(body)
     if corrected.kind != "TRANSFER" or corrected.transfer_kind in _NOT_CORRECTED:
         raise BrokenRule(f"corrects entry {index}, which is no transfer that can be corrected")
-    left = books.left_to_correct.setdefault(index, _moved(corrected))
+    moved, taken_back = _moved(corrected), books.corrected.setdefault(leaf, defaultdict(int))
     for place, amount in _moved(entry).items():
-        whole = left.get(place, 0)
-        if not (0 <= -amount <= whole or whole <= -amount <= 0):
+        # Transfers of the same bytes have one hash: what they moved counts together.
+        left = moved.get(place, 0) * len(places) + taken_back[place]
+        if not (0 <= -amount <= left or left <= -amount <= 0):
             raise BrokenRule(f"takes back more than entry {index} moved")
-        left[place] = whole + amount
+        taken_back[place] += amount
 
 
-def _index_of(books: Books, leaf: bytes) -> int:
+def _places_of(books: Books, leaf: bytes) -> list[int]:
+    """Where in the log this hash stands."""
+    places = []
     at = books.leaves.find(leaf)
-    while at > 0 and at % _HASH_BYTES:
+    while at >= 0:
+        if at % _HASH_BYTES == 0:
+            places.append(at // _HASH_BYTES)
         at = books.leaves.find(leaf, at + 1)
-    if at < 0:
+    if not places:
         raise BrokenRule("corrects an entry that is not in the log before it")
-    return at // _HASH_BYTES
+    return places
 
 
 def _moved(entry: ParsedEntry) -> dict[tuple[bytes, bytes], int]:
