@@ -79,6 +79,9 @@ INSTALLED_APPS = [
     "portal.trading",
     "portal.redemptions",
     "portal.reports",
+    "rest_framework",
+    "drf_spectacular",
+    "portal.api",
 ]
 
 if not PRODUCTION:
@@ -282,6 +285,38 @@ CONTENT_SECURITY_POLICY = {
 
 IMPORT_EXPORT_TMP_STORAGE_CLASS = "import_export.tmp_storages.CacheStorage"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_500_000
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["portal.api.authentication.BearerKey"],
+    "DEFAULT_PARSER_CLASSES": ["portal.api.parsing.StrictJSONParser"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "portal.api.parsing.AlwaysJSON",
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_METADATA_CLASS": None,
+    "EXCEPTION_HANDLER": "portal.api.problems.answer",
+    "UNAUTHENTICATED_USER": None,
+}
+# Requests a minute of one API key, by the scope they need; `bulk` is the calls that place many orders.
+API_RATES = {"read": 1200, "trade": 1200, "bulk": 60, "transfer": 120, "redeem": 60}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Hourglass",
+    "DESCRIPTION": "Compute tokens: trade, send and redeem them. Amounts are integers of the smallest unit.",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.0",
+    "SCHEMA_PATH_PREFIX": "/api/v1/",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "SERVE_INCLUDE_SCHEMA": False,
+    "ENUM_NAME_OVERRIDES": {
+        "SideEnum": "market.models.Order.Side",
+        "OrderKindEnum": "market.models.Order.Kind",
+        "OrderStatusEnum": "market.models.Order.Status",
+        "AssetKindEnum": "ledger.models.Asset.Kind",
+        "PhaseEnum": "market.models.Instrument.Phase",
+        "RedemptionKindEnum": "scheduler.models.Redemption.Kind",
+        "RedemptionStatusEnum": "scheduler.models.Redemption.Status",
+    },
+    "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "portal.api.schema.closed"],
+}
 
 LOGGING = {
     "version": 1,

@@ -11,6 +11,7 @@ urlpatterns = [
     path("", include("portal.wallets.urls")),
     path("", include("portal.trading.urls")),
     path("", include("portal.redemptions.urls")),
+    path("", include("portal.api.urls")),
     path("accounts/", include("allauth.urls")),
     path("i18n/", include("django.conf.urls.i18n")),
 ]

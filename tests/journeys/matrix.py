@@ -59,6 +59,11 @@ def act(*, no_get: dict[str, int] | None = None, **own: int) -> Rule:
     )
 
 
+def keyed() -> Rule:
+    """The API: a session opens nothing there, whoever's it is (tests/api asks with keys)."""
+    return Rule({"": row(401, 401)}, {"": row(401, 401, auditor=403)})
+
+
 ROSTER = Rule(
     {
         "here": row(LOGIN, 404, lead=200, admin=200, auditor=200),
@@ -142,6 +147,25 @@ RULES: dict[str, Rule] = {
             "missing": row(LOGIN, 404, auditor=403),
         },
     ),
+    "api:schema": public(),
+    "api-unknown": Rule({"": row(404, 404)}, {"": row(404, 404, auditor=403)}),
+    "api:instruments": keyed(),
+    "api:instrument": keyed(),
+    "api:book": keyed(),
+    "api:trades": keyed(),
+    "api:orders": keyed(),
+    "api:bulk": keyed(),
+    "api:cancel-all": keyed(),
+    "api:order": keyed(),
+    "api:cancel-timer": keyed(),
+    "api:balances": keyed(),
+    "api:transfers": keyed(),
+    "api:receipt": keyed(),
+    "api:redemptions": keyed(),
+    "api:redemption": keyed(),
+    # Making and revoking keys asks once more who one is: nobody gets further than that here.
+    "api-keys": Rule({"": row(LOGIN, 200)}, {"": row(LOGIN, 302)}),
+    "revoke-api-key": Rule({"": row(405, 405)}, {"": row(LOGIN, 302)}),
     "set_language": Rule({"": row(302, 302)}, {"": row(302, 302)}),
 }
 

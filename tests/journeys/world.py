@@ -173,6 +173,13 @@ def arguments(name: str, objects: dict[str, Any]) -> dict[str, Any]:
         "redemption-live": {"public_id": objects["redemption"]},
         "redemption-output": {"public_id": objects["redemption"]},
         "cancel-redemption": {"public_id": objects["redemption"]},
+        "api:instrument": {"code": objects["code"]},
+        "api:book": {"code": objects["code"]},
+        "api:trades": {"code": objects["code"]},
+        "api:order": {"order_id": objects["order"]},
+        "api:receipt": {"entry_id": objects["entry"]},
+        "api:redemption": {"public_id": objects["redemption"]},
+        "revoke-api-key": {"key_id": NO_ID},
         "retry-redemption": {"public_id": objects["redemption"]},
     }.get(name, {})
 
