@@ -3,7 +3,7 @@
 An order's row is its own hold; everything else that holds has a row here. `account.held` counts both.
 """
 
-# ruff: noqa: ARG001 - callers still pass `now`
+# ruff: noqa: ARG001 - `now` is taken and not asked: the instant is the database's, once everything is locked
 
 from collections.abc import Sequence
 from datetime import datetime

@@ -1,6 +1,6 @@
 """Moving value: the actions and steps that others call. Each is one row at the ledger's door (ledger.door)."""
 
-# ruff: noqa: ARG001 - callers still pass `now`
+# ruff: noqa: ARG001 - `now` is taken and not asked: the instant is the database's, once everything is locked
 
 from collections.abc import Sequence
 from datetime import datetime

@@ -3,8 +3,9 @@
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
+import psycopg
 import pytest
-from django.db import transaction
+from django.db import OperationalError, transaction
 from django.utils import timezone
 
 from ledger.door import post_batch
@@ -280,3 +281,29 @@ def test_nothing_of_a_hold_changes_but_its_end():
     for change in ({"expires_at": None}, {"to_account": None}, {"reference": "other"}, {"placed_entry": 1}):
         with pytest.raises(DatabaseError, match="resolves once"):
             Hold.objects.filter(id=placed.hold_id).update(**change)
+
+
+@pytest.mark.parametrize(("times", "outcome"), [(4, "CREATED"), (5, "OperationalError")])
+@pytest.mark.parametrize("error", [psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure])
+def test_what_fails_for_a_passing_reason_is_asked_again_as_a_whole(monkeypatch, error, times, outcome):
+    """A planted fault: Postgres gives up so many times in a row."""
+    from ledger import door
+
+    ada, bob = two()
+    tries, write = 0, door.write
+
+    def failing(*args):
+        nonlocal tries
+        tries += 1
+        write(*args)
+        if tries <= times:
+            raise error("planted")
+
+    monkeypatch.setattr(door, "write", failing)
+    try:
+        found = post_batch([send(ada, bob, 10, "a")])[0].status
+    except OperationalError as raised:
+        found = type(raised).__name__
+
+    assert (found, tries) == (outcome, 5)
+    assert balances(ada) == [(90 if outcome == "CREATED" else 100, 0)]

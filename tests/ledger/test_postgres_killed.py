@@ -81,7 +81,7 @@ def test_postgres_killed_under_load_loses_nothing_it_acknowledged(postgres: Embe
     try:
         for _ in range(KILLS):
             seen = lines(file)
-            until(lambda: lines(file) > seen + 20)  # noqa: B023
+            until(lambda: lines(file) > seen + 100)  # noqa: B023
             kill(postgres)
             postgres.start()
             point_at(postgres, tmp_path)
