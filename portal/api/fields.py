@@ -141,7 +141,7 @@ class Strict(serializers.Serializer):
                 sentence = self.error_messages["unknown_field"]
                 raise serializers.ValidationError({name[:80]: [sentence] for name in unknown[:10]}, "unknown_field")
         else:
-            raise serializers.ValidationError([self.error_messages["invalid"]], "not_an_object")
+            raise serializers.ValidationError({"non_field_errors": [self.error_messages["invalid"]]}, "not_an_object")
         return super().to_internal_value(data)
 
 

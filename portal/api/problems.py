@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.http import Http404
 from django.utils.translation import gettext as _
 from rest_framework import exceptions, status
@@ -104,6 +104,8 @@ def answer(error: Exception, _context: dict[str, Any]) -> Response | None:
 def problem_of(error: Exception) -> Problem | None:
     if isinstance(error, Refusal):
         return refused(error)
+    if isinstance(error, RequestDataTooBig):
+        error = TooLarge(_("A request has at most a million bytes."), "too_large")
     if isinstance(error, Http404):
         error = Missing()
     if isinstance(error, PermissionDenied):

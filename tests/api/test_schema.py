@@ -1,0 +1,80 @@
+"""The schema is whole and true: what schemathesis makes of it finds no fault and no answer that it does not tell."""
+
+import io
+from collections import Counter
+
+import hypothesis
+import pytest
+import schemathesis
+from django.core.management import call_command
+from django.test import Client
+from hypothesis import HealthCheck, Phase
+from schemathesis.checks import (
+    not_a_server_error,
+)
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from portal.wsgi import application
+from tests.api.builders import V1, a_market, an_order
+from tests.full import count
+from tests.scheduler.builders import drawn_class
+
+pytestmark = pytest.mark.django_db(transaction=True)
+EXAMPLES = 300  # of each operation with --full; a tenth without
+
+
+def test_the_schema_is_made_without_a_warning():
+    out = io.StringIO()
+
+    call_command("spectacular", "--validate", "--fail-on-warn", "--api-version", "v1", stdout=out)
+
+    assert out.getvalue().startswith("openapi: 3.1")
+
+
+def test_the_schema_is_served_to_everybody_and_says_which_problems_there_are():
+    schema = Client().get(f"{V1}schema/").json()
+
+    assert schema["openapi"].startswith("3.1")
+    for path, methods in schema["paths"].items():
+        for method, operation in methods.items():
+            answers = operation["responses"]
+            assert {"400", "401", "403", "404", "429"} <= set(answers), (method, path)
+            for status, answer in answers.items():
+                if int(status) >= 400:
+                    assert list(answer["content"]) == ["application/problem+json"], (method, path, status)
+            assert operation["security"] == [{"key": []}], (method, path)
+            assert operation["description"], (method, path)
+
+
+def test_nothing_that_fits_the_schema_is_a_fault_or_answered_otherwise(settings, tmp_path):
+    settings.API_RATES = dict.fromkeys(settings.API_RATES, 10**9)
+    settings.HOURGLASS_JOBS_DIR = str(tmp_path)
+    drawn_class()
+    market = a_market()
+    market.ada.post("orders/", an_order())
+    schema = schemathesis.openapi.from_wsgi(f"{V1}schema/", application)
+    checks = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
+    statuses: Counter[int] = Counter()
+
+    for result in schema.get_all_operations():
+        operation = result.ok()
+
+        @hypothesis.settings(
+            max_examples=count(EXAMPLES), derandomize=True, database=None, deadline=None, phases=[Phase.generate],
+            suppress_health_check=list(HealthCheck),
+        )  # fmt: skip
+        @hypothesis.given(case=operation.as_strategy())
+        def ask(case):
+            response = case.call(headers={"Authorization": f"Bearer {market.ada.secret}"})
+            statuses[response.status_code] += 1
+            case.validate_response(response, checks=checks)
+
+        ask()
+
+    print(f"{sum(statuses.values())} requests: {dict(sorted(statuses.items()))}")
+    assert sum(statuses.values()) > 20 * count(EXAMPLES) // 2
+    assert len(statuses) > 3
