@@ -117,6 +117,8 @@ def _read(rows: Sequence[tuple[Any, ...]], orders: Sequence[NewOrder]) -> Loaded
             order = orders[price_ - 1]
             side, limit_price, quantity = order.side, order.limit_price, order.quantity
             flags |= options_of(order)
+            if order.expires_at is not None and order.expires_at <= now:
+                flags |= _IS_OVER
             if order.time_in_force in {"IOC", "FOK"}:
                 flags |= _IMMEDIATE | (_FILL_OR_KILL if order.time_in_force == "FOK" else 0)
         else:
