@@ -135,7 +135,7 @@ def test_orders_are_answered_as_the_catalogue_lists_them():
     for row, body, expected in ORDERS:
         answer = market.ada.post("orders/", body)
         if answer.status != expected:
-            wrong.append((row, str(body)[:80], answer))
+            wrong.append((row, str(body)[-80:], answer))
 
     assert wrong == []
     assert Order.objects.exclude(status="REJECTED").count() == 0
