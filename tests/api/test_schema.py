@@ -10,6 +10,7 @@ import schemathesis
 from django.core.management import call_command
 from django.test import Client
 from hypothesis import HealthCheck, Phase
+from schemathesis import GenerationMode
 from schemathesis.checks import (
     not_a_server_error,
 )
@@ -51,7 +52,8 @@ def test_the_schema_is_served_to_everybody_and_says_which_problems_there_are():
             assert operation["description"], (method, path)
 
 
-def test_nothing_that_fits_the_schema_is_a_fault_or_answered_otherwise(settings, tmp_path):
+@pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE], ids=["fits", "does_not_fit"])
+def test_whether_or_not_it_fits_the_schema_nothing_is_a_fault_or_answered_otherwise(mode, settings, tmp_path):
     settings.API_RATES = dict.fromkeys(settings.API_RATES, 10**9)
     settings.HOURGLASS_JOBS_DIR = str(tmp_path)
     drawn_class()
@@ -73,7 +75,7 @@ def test_nothing_that_fits_the_schema_is_a_fault_or_answered_otherwise(settings,
             max_examples=count(EXAMPLES), derandomize=True, database=None, deadline=None, phases=[Phase.generate],
             suppress_health_check=list(HealthCheck),
         )  # fmt: skip
-        @hypothesis.given(case=operation.as_strategy())
+        @hypothesis.given(case=operation.as_strategy(generation_mode=mode))
         def ask(case):
             if case.path_parameters:
                 mine = next(turns)
