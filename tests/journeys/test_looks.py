@@ -71,6 +71,7 @@ def pages_of(two: Two) -> list[tuple[str, str]]:
         ("lead", "/accounts/email/"),
         ("lead", "/accounts/2fa/"),
         ("lead", "/accounts/sessions/"),
+        ("lead", "/accounts/keys/"),
         ("lead", "/accounts/password/change/"),
         ("operator", "/status/"),
         ("researcher", "/wallet/"),
