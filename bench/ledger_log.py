@@ -14,10 +14,10 @@ from django.test.utils import CaptureQueriesContext
 
 from bench.ledger_world import LedgerWorld
 from bench.table import Row, say
-from ledger.export import export_log
 from ledger.models import Checkpoint, Entry, Leaf
-from ledger.publishing import receipt_for
-from ledger.verify import verify_export
+from ledger.proof.export import export_log
+from ledger.proof.publishing import receipt_for
+from ledger.verifying.verify import verify_export
 from portal.people.models import User
 
 SMALL_LOG, SMALL_WALLET = 10_000, 1_000

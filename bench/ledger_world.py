@@ -12,11 +12,11 @@ from django.utils import timezone
 from bench.calling import per_second
 from bench.world import some_wallets
 from ledger.assets import credits
-from ledger.configured import configured_sealer
-from ledger.door import post_batch, post_single
-from ledger.keys import make_key
-from ledger.requests import ISSUER, NewTransfer
-from ledger.sealing import Sealer, seal_entries
+from ledger.door.posting import post_batch, post_single
+from ledger.door.requests import ISSUER, NewTransfer
+from ledger.proof.configured import configured_sealer
+from ledger.proof.keys import make_key
+from ledger.proof.sealing import Sealer, seal_entries
 from portal.people.accounts import sign_up
 from portal.people.models import User
 

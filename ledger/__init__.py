@@ -3,5 +3,5 @@
 Owns wallets, assets, accounts, entries (transfers among them), postings, holds, idempotency keys, and the log's
 leaves, tiles and checkpoints. Always true, and enforced by Postgres: a transfer's postings sum to zero in each
 asset; an account's balance is the sum of its postings; balance >= held >= 0 for all but issuers; history never
-changes. Every movement of value goes through `ledger.door`.
+changes. Every movement of value goes through `ledger.door.posting`.
 """

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 
 from ledger.entries import asset_body
 from ledger.errors import AlreadyDefined, SeriesExpired
-from ledger.governing import canonical_json, utc_text
+from ledger.governance.governing import canonical_json, utc_text
 from ledger.log import write_entry
 from ledger.models import Asset, Entry, Wallet
 from ledger.wallets import system_wallet

@@ -136,7 +136,7 @@ def balance_at(account_id: int, *, entry_id: int) -> int:
 def trial_balance_at(size: int) -> dict[str, dict[str, int]]:
     """What every wallet had when the log was `size` entries long: by the asset's code and the wallet's opaque id.
 
-    Zeros are left out. Within each asset the sum is zero. Equal to `ledger.replay`'s after as many entries.
+    Zeros are left out. Within each asset the sum is zero. Equal to `ledger.verifying.replay`'s after as many entries.
     """
     defined = _rows(
         "SELECT substr(e.reference, 7) FROM ledger_leaf l JOIN ledger_entry e ON e.id = l.entry_id"

@@ -11,10 +11,10 @@ from datetime import datetime
 from django.db import connection
 from django.db.models import DateTimeField, Func
 
-from ledger.door import post_batch, post_step
+from ledger.door.posting import post_batch, post_step
+from ledger.door.requests import Answer, NewCapture, NewHold, NewRelease
+from ledger.door.sentences import refusal_of
 from ledger.models import Account, Hold, Transfer
-from ledger.requests import Answer, NewCapture, NewHold, NewRelease
-from ledger.sentences import refusal_of
 from ledger.transfers import transfer_of
 
 # Reads of (account id, amount held) by rows that are their own holds; the market adds its orders.

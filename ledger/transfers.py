@@ -1,16 +1,16 @@
-"""Moving value: the actions and steps that others call. Each is one row at the ledger's door (ledger.door)."""
+"""Moving value: the actions and steps that others call. Each is one row at the ledger's door (ledger.door.posting)."""
 
 # ruff: noqa: ARG001 - `now` is taken and not asked: the instant is the database's, once everything is locked
 
 from collections.abc import Sequence
 from datetime import datetime
 
-from ledger.book import MAX_AMOUNT
 from ledger.clock import assert_in_transaction
-from ledger.door import post_single, post_step
+from ledger.door.book import MAX_AMOUNT
+from ledger.door.posting import post_single, post_step
+from ledger.door.requests import ISSUER, Answer, Move, NewPostings, NewTransfer, Request
+from ledger.door.sentences import refusal_of
 from ledger.models import Account, Asset, Entry, Transfer, Wallet
-from ledger.requests import ISSUER, Answer, Move, NewPostings, NewTransfer, Request
-from ledger.sentences import refusal_of
 
 __all__ = [
     "MAX_AMOUNT",

@@ -5,7 +5,7 @@ from datetime import datetime
 from django.db import transaction
 
 from ledger.clock import assert_in_transaction
-from ledger.governing import change_wallet_policy, policy_of_wallet, subject_of, write_policy
+from ledger.governance.governing import change_wallet_policy, policy_of_wallet, subject_of, write_policy
 from ledger.models import Account, Wallet
 
 SYSTEM_NAMES = {

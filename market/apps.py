@@ -7,8 +7,8 @@ class MarketConfig(AppConfig):
 
     def ready(self) -> None:
         """An order's row is its own hold, and bids count towards positions: the ledger must know of both."""
+        from ledger.governance.policies import register_bids
         from ledger.holds import register_held
-        from ledger.policies import register_bids
 
         register_held("SELECT account_id, held AS amount FROM market_order WHERE status = 'OPEN'")
         register_bids(

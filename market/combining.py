@@ -1,9 +1,9 @@
-"""Callers of one process clear an instrument together (ledger.combining)."""
+"""Callers of one process clear an instrument together (ledger.door.combining)."""
 
 import os
 import threading
 
-from ledger.combining import LARGEST_BATCH, Combiner
+from ledger.door.combining import LARGEST_BATCH, Combiner
 from market.answers import Answer, NewOrder
 from market.clearing import clear
 

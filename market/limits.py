@@ -7,8 +7,8 @@ about one query more.
 from collections import defaultdict
 from copy import copy
 
+from ledger.governance.policies import owner_of, position_limit, positions_of
 from ledger.models import Asset, Wallet
-from ledger.policies import owner_of, position_limit, positions_of
 from market.batch import GPU_SECONDS_PER_LOT, Working
 from market.loading import Loaded, refusal_code
 from market.matching import BUY

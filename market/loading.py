@@ -7,8 +7,8 @@ from typing import Any
 
 import psycopg
 
+from ledger.governance.policies import refusal_for
 from ledger.models import Asset, Entry, Wallet
-from ledger.policies import refusal_for
 from market.answers import NewOrder
 from market.batch import CANCEL_BOTH, CANCEL_NEWEST, CANCEL_OLDEST, DECREMENT, Working
 from market.models import Instrument

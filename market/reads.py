@@ -10,8 +10,8 @@ from django.db import connection
 from django.db.models import QuerySet
 
 from ledger.clock import database_now
+from ledger.governance.policies import owner_of, position_limit, positions_of
 from ledger.models import Account, Wallet
-from ledger.policies import owner_of, position_limit, positions_of
 from ledger.transfers import MAX_AMOUNT
 from market.batch import CANCEL_NEWEST, GPU_SECONDS_PER_LOT, Outcome, Working, clear_batch
 from market.loading import refusal_code

@@ -5,10 +5,10 @@ import sys
 
 from django.db import DatabaseError, connection
 
-from ledger.configured import check_before_start
-from ledger.keys import KeyRefused
-from ledger.policyfile import PolicyRefused
-from ledger.treehead import TreeHeadConflict
+from ledger.proof.configured import check_before_start
+from ledger.proof.keys import KeyRefused
+from ledger.proof.policyfile import PolicyRefused
+from ledger.proof.treehead import TreeHeadConflict
 
 log = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from ledger.models import Account, Approval, Asset
-from ledger.numbering import unsealed_count
+from ledger.proof.numbering import unsealed_count
 from market.models import Instrument
 from portal.grants.approving import approvals_of
 from portal.grants.models import GrantUpload

@@ -31,7 +31,7 @@ class Approval(models.Model):
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     kind = models.CharField(_("kind"), max_length=10, choices=Kind.choices)
-    # What is asked for, as ledger.approvals carries it out.
+    # What is asked for, as ledger.governance.approvals carries it out.
     content = models.JSONField()
     reason = models.CharField(_("reason"), max_length=300)
     status = models.CharField(_("status"), max_length=10, choices=Status.choices, default=Status.WAITING)

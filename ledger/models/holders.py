@@ -33,7 +33,7 @@ class Wallet(models.Model):
     name = models.CharField(max_length=200, help_text=_("Shown on pages; never written to the log."))
     frozen_at = models.DateTimeField(null=True, blank=True)
     frozen_reason = models.CharField(max_length=200, blank=True)
-    # The newest policy, which these columns only repeat (Policy); ledger.rules says what they mean.
+    # The newest policy, which these columns only repeat (Policy); ledger.governance.rules says what they mean.
     # Student allowances may be redeemed, not sold.
     may_sell = models.BooleanField(default=True)
     beneficial_owner = models.ForeignKey(

@@ -66,7 +66,7 @@ class IdempotencyKey(models.Model):
     # Whose keys these are: different callers never meet.
     scope = models.CharField(max_length=80)
     key = models.CharField(max_length=120)
-    # The request's fields in a stated order (ledger.idempotency).
+    # The request's fields in a stated order (ledger.door.idempotency).
     content = models.TextField()
     # What it made. No constraint: it is written in the same statement as the entry, which is never deleted.
     entry = models.ForeignKey(Entry, on_delete=models.PROTECT, db_constraint=False, db_index=False, related_name="+")

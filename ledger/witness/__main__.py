@@ -10,8 +10,8 @@ import threading
 from pathlib import Path
 from types import FrameType
 
-from ledger.keys import load_keys, make_key
-from ledger.notes import Cosigner, is_key_name
+from ledger.proof.keys import load_keys, make_key
+from ledger.proof.notes import Cosigner, is_key_name
 from ledger.witness.config import Config, ConfigRefused, read_config
 from ledger.witness.cosigning import Witness
 from ledger.witness.server import WitnessServer

@@ -6,14 +6,15 @@ It needs Python and the `cryptography` package, and is the same bytes each time,
 import sys
 from pathlib import Path
 
-from ledger.verifierapp import one_file
+from ledger.verifying.verifierapp import one_file
 
 # What the witness imports, and what that imports; a test walks the imports and compares.
 MODULES = (
     "__init__.py",
-    "keys.py",
-    "merkle.py",
-    "notes.py",
+    "proof/__init__.py",
+    "proof/keys.py",
+    "proof/merkle.py",
+    "proof/notes.py",
     "witness/__init__.py",
     "witness/__main__.py",
     "witness/config.py",

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ledger.keys import KeyRefused, load_keys
-from ledger.notes import ED25519, BadNote, Cosigner, Verifier, is_key_name, parse_verifier
+from ledger.proof.keys import KeyRefused, load_keys
+from ledger.proof.notes import ED25519, BadNote, Cosigner, Verifier, is_key_name, parse_verifier
 
 
 class ConfigRefused(RuntimeError):

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ledger.merkle import EMPTY_ROOT, is_consistent
-from ledger.notes import Cosigner, UnverifiedNote, Verifier, verified_signatures
+from ledger.proof.merkle import EMPTY_ROOT, is_consistent
+from ledger.proof.notes import Cosigner, UnverifiedNote, Verifier, verified_signatures
 from ledger.witness.requests import AddCheckpoint, BadRequest, parse_request
 from ledger.witness.state import Cosigned, State
 

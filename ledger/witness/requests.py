@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ledger.notes import (
+from ledger.proof.notes import (
     BadNote,
     CheckpointText,
     NotCanonical,

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from ledger.merkle import EMPTY_ROOT
+from ledger.proof.merkle import EMPTY_ROOT
 
 # Proofs of a log's misbehaviour are kept, but a log that only repeats itself does not fill the disk.
 MAX_EVIDENCE = 1000

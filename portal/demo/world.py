@@ -8,11 +8,11 @@ from typing import Any
 from django.contrib.auth.hashers import make_password
 from django.utils import timezone
 
-from ledger.approvals import approve, ask_approval
 from ledger.assets import credits as credit_asset
 from ledger.assets import define_pool_series
-from ledger.capacity import issuable
-from ledger.governing import utc_text
+from ledger.governance.approvals import approve, ask_approval
+from ledger.governance.capacity import issuable
+from ledger.governance.governing import utc_text
 from ledger.models import SECONDS_PER_GPU_HOUR, UNITS_PER_CREDIT, Approval, Asset, Capacity, Posting, Wallet
 from ledger.transfers import grant, issue
 from market.answers import NewOrder

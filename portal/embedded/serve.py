@@ -21,7 +21,7 @@ from contextlib import contextmanager
 from functools import cache
 from types import FrameType
 
-from ledger.keys import make_key
+from ledger.proof.keys import make_key
 from portal.embedded.home import ROOT, Home, HomeInUse, default_home
 from portal.embedded.postgres import APP_ROLE, OWNER_ROLE, EmbeddedPostgres, EmbeddedPostgresError
 from portal.embedded.supervisor import Child, Supervisor

@@ -16,9 +16,9 @@ from decimal import Decimal
 import requests
 
 from ledger.entries import leaf_hash
-from ledger.notes import UnverifiedNote, parse_verifier
-from ledger.policyfile import parse_policy
-from ledger.receipts import Receipt, check_receipt, parse_receipt
+from ledger.proof.notes import UnverifiedNote, parse_verifier
+from ledger.proof.policyfile import parse_policy
+from ledger.proof.receipts import Receipt, check_receipt, parse_receipt
 from portal.demo.people import PASSWORD, email
 from portal.demo.visitor import Form, Page, VisitFailed, Visitor
 

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ledger.keys import load_keys, load_signers, make_key
-from ledger.notes import Cosigner, Verifier
+from ledger.proof.keys import load_keys, load_signers, make_key
+from ledger.proof.notes import Cosigner, Verifier
 
 
 @dataclass(frozen=True)

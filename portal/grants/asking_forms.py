@@ -15,7 +15,7 @@ from unfold.widgets import (
     UnfoldBooleanWidget,
 )
 
-from ledger.governing import utc_text
+from ledger.governance.governing import utc_text
 from ledger.models import SECONDS_PER_GPU_HOUR, Asset, Wallet
 from portal.grants.forms import AmountForm, WalletField
 from scheduler.models import ResourceClass
@@ -34,7 +34,7 @@ class AskForm(forms.Form):
     )
 
     def content(self) -> dict[str, Any]:
-        """What ledger.approvals carries out."""
+        """What ledger.governance.approvals carries out."""
         return {}
 
 

@@ -14,15 +14,15 @@ from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 from redis.exceptions import RedisError
 
-from ledger.asking import Problem
-from ledger.configured import check_before_start, configured_policy
-from ledger.cosigning import cosignatures_of, states
-from ledger.keys import KeyRefused
 from ledger.models import Checkpoint, Hold, Leaf, LogState, WitnessState
-from ledger.numbering import unsealed_count, waiting_since
-from ledger.policyfile import PolicyRefused
-from ledger.publishing import newest_checkpoint, published_checkpoint
-from ledger.treehead import TreeHeadConflict
+from ledger.proof.asking import Problem
+from ledger.proof.configured import check_before_start, configured_policy
+from ledger.proof.cosigning import cosignatures_of, states
+from ledger.proof.keys import KeyRefused
+from ledger.proof.numbering import unsealed_count, waiting_since
+from ledger.proof.policyfile import PolicyRefused
+from ledger.proof.publishing import newest_checkpoint, published_checkpoint
+from ledger.proof.treehead import TreeHeadConflict
 from market.models import Instrument, Order
 from portal.people.templatetags.units import span
 from scheduler.models import Redemption

@@ -3,7 +3,7 @@
 from celery import shared_task
 
 from ledger.clock import database_now
-from ledger.expiry import expire_balances, series_to_sweep
+from ledger.governance.expiry import expire_balances, series_to_sweep
 from market.instruments import close_instrument, expired_instruments
 from market.orders import expire_orders
 from market.timers import run_cancel_timers

@@ -11,13 +11,13 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_safe
 
 from ledger.clock import database_now
-from ledger.configured import configured_verifiers, usable_policy
 from ledger.entries import parse
-from ledger.governing import subject_of
+from ledger.governance.governing import subject_of
 from ledger.history import newest_transfers
 from ledger.models import Asset, Checkpoint, Entry, Leaf, Policy, Posting, Wallet
-from ledger.numbering import unsealed_count
-from ledger.publishing import receipt_for
+from ledger.proof.configured import configured_verifiers, usable_policy
+from ledger.proof.numbering import unsealed_count
+from ledger.proof.publishing import receipt_for
 from market.models import Instrument
 from portal.wallets.activity import balances
 from portal.wallets.life import series_life

@@ -9,8 +9,8 @@ from django.db.models.functions import Coalesce
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from ledger.capacity import attested, issuable
-from ledger.deliverable import supply
+from ledger.governance.capacity import attested, issuable
+from ledger.governance.deliverable import supply
 from ledger.models import Account, Asset, Hold, Wallet
 from market.models import GPU_SECONDS_PER_LOT, Trade
 

@@ -7,12 +7,12 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.http import http_date
 from django.views.decorators.http import require_safe
 
-from ledger.configured import configured_verifiers, usable_policy
-from ledger.export import entry_bundle, tile_bytes
 from ledger.models import Checkpoint
-from ledger.publishing import newest_checkpoint, note_of, published_checkpoint
-from ledger.tilepaths import partial_suffix, tile_path
-from ledger.verifierapp import verifier_app
+from ledger.proof.configured import configured_verifiers, usable_policy
+from ledger.proof.export import entry_bundle, tile_bytes
+from ledger.proof.publishing import newest_checkpoint, note_of, published_checkpoint
+from ledger.proof.tilepaths import partial_suffix, tile_path
+from ledger.verifying.verifierapp import verifier_app
 
 FOREVER = "public, max-age=31536000, immutable"
 

@@ -3,10 +3,10 @@
 from celery import shared_task
 from django.utils import timezone
 
-from ledger.configured import configured_policy, configured_sealer
-from ledger.cosigning import cosign_newest
 from ledger.holds import expire_holds
-from ledger.sealing import seal_entries
+from ledger.proof.configured import configured_policy, configured_sealer
+from ledger.proof.cosigning import cosign_newest
+from ledger.proof.sealing import seal_entries
 
 
 @shared_task

@@ -7,7 +7,7 @@ import pytest
 from django.test import override_settings
 from django.urls import reverse
 
-from ledger.capacity import attested
+from ledger.governance.capacity import attested
 from ledger.models import Account, Approval, Entry, Policy, Posting, Wallet
 from ledger.wallets import freeze_wallet
 from tests.grants.builders import HOUR, World, a_world, signed_in

@@ -10,11 +10,11 @@ from typing import Any
 from django.test import Client
 from django.utils import timezone
 
-from ledger.approvals import ask_approval
-from ledger.configured import configured_sealer
-from ledger.keys import make_key
+from ledger.governance.approvals import ask_approval
 from ledger.models import Account, Capacity, Checkpoint, Hold, Policy, Posting
-from ledger.sealing import seal_entries
+from ledger.proof.configured import configured_sealer
+from ledger.proof.keys import make_key
+from ledger.proof.sealing import seal_entries
 from market.instruments import open_instrument
 from market.models import Instrument, Order, Trade
 from market.orders import place_order

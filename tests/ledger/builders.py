@@ -7,9 +7,9 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from ledger.approvals import approve, ask_approval
 from ledger.assets import credits as credit_asset
 from ledger.assets import define_pool_series
+from ledger.governance.approvals import approve, ask_approval
 from ledger.models import Account, Approval, Asset, Capacity, Wallet
 from ledger.transfers import issue
 from ledger.wallets import open_wallet

@@ -11,9 +11,9 @@ from contextlib import contextmanager
 import psycopg
 
 from ledger.entries import leaf_hash
-from ledger.merkle import Frontier
 from ledger.models import Checkpoint, Entry, Leaf, Tile
-from ledger.tiles import Tiles
+from ledger.proof.merkle import Frontier
+from ledger.proof.tiles import Tiles
 from tests import cluster
 
 Edit = Callable[[random.Random], list[str]]

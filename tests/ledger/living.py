@@ -10,13 +10,13 @@ from django.db import transaction
 from django.utils import timezone
 
 from ledger.clock import database_now
-from ledger.configured import configured_sealer
 from ledger.errors import Refusal
-from ledger.expiry import expire_balances, series_to_sweep
-from ledger.governing import change_asset_policy, change_wallet_policy
+from ledger.governance.expiry import expire_balances, series_to_sweep
+from ledger.governance.governing import change_asset_policy, change_wallet_policy
 from ledger.holds import capture_hold, expire_holds, place_hold, release_hold
 from ledger.models import Account, Approval, Asset, Hold, Transfer, Wallet
-from ledger.sealing import seal_entries
+from ledger.proof.configured import configured_sealer
+from ledger.proof.sealing import seal_entries
 from ledger.transfers import grant, issue, send
 from ledger.wallets import account_of, freeze_wallet, system_wallet, unfreeze_wallet
 from market.instruments import open_instrument

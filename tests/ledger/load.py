@@ -21,8 +21,8 @@ def setup() -> None:
     from django.utils import timezone
 
     from ledger.assets import credits
-    from ledger.door import post_batch
-    from ledger.requests import ISSUER, NewTransfer
+    from ledger.door.posting import post_batch
+    from ledger.door.requests import ISSUER, NewTransfer
     from tests.ledger.builders import some_wallet
 
     asset = credits(now=timezone.now())
@@ -52,10 +52,10 @@ def work(file: str) -> None:
 def _call(caller: int, acknowledged: int, end: threading.Event) -> None:
     import random
 
-    from ledger.door import post_single
+    from ledger.door.posting import post_single
+    from ledger.door.requests import NewHold, NewTransfer
     from ledger.holds import expire_holds
     from ledger.models import Wallet
-    from ledger.requests import NewHold, NewTransfer
 
     chooser = random.Random(caller)
     wallets = list(_retried(lambda: list(Wallet.objects.filter(role=None).values_list("id", flat=True)), end) or [])
@@ -80,7 +80,7 @@ def _call(caller: int, acknowledged: int, end: threading.Event) -> None:
 def _seal(folder: Path, end: threading.Event) -> None:
     from django.utils import timezone
 
-    from ledger.sealing import seal_entries
+    from ledger.proof.sealing import seal_entries
 
     sealer = _sealer(folder)
     while not end.is_set():
@@ -102,9 +102,9 @@ def _retried(act, end: threading.Event):
 
 
 def _sealer(folder: Path):
-    from ledger.keys import load_signer, make_key
-    from ledger.sealing import Sealer
-    from ledger.treehead import TreeHeadFile
+    from ledger.proof.keys import load_signer, make_key
+    from ledger.proof.sealing import Sealer
+    from ledger.proof.treehead import TreeHeadFile
 
     if not (folder / "key").exists():
         make_key(folder / "key")
@@ -117,8 +117,8 @@ def check(file: str) -> None:
     from django.utils import timezone
 
     from ledger.models import Account, Entry, IdempotencyKey, Leaf
-    from ledger.sealing import seal_entries
-    from ledger.verification import ledger_faults
+    from ledger.proof.sealing import seal_entries
+    from ledger.verifying.verification import ledger_faults
 
     sealer = _sealer(Path(file).parent)
     while seal_entries(sealer, now=timezone.now()) is not None:

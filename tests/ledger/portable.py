@@ -18,11 +18,11 @@ from typing import Any
 
 from django.utils import timezone
 
-from ledger.book import MAX_AMOUNT
-from ledger.door import post_batch
+from ledger.door.book import MAX_AMOUNT
+from ledger.door.posting import post_batch
+from ledger.door.requests import ISSUER, Answer, NewCapture, NewHold, NewRelease, NewTransfer, Request
 from ledger.history import GIVES, RECEIVES, account_history
 from ledger.models import Account, Asset, Hold, IdempotencyKey, Wallet
-from ledger.requests import ISSUER, Answer, NewCapture, NewHold, NewRelease, NewTransfer, Request
 from tests.clock import put_clock_ahead
 from tests.ledger.builders import some_series, some_wallet, the_credits
 

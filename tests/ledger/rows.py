@@ -1,7 +1,7 @@
 """Rows for the ledger's door, and what became of them in a word each."""
 
+from ledger.door.requests import Answer, NewHold, NewTransfer
 from ledger.models import Account
-from ledger.requests import Answer, NewHold, NewTransfer
 from tests.ledger.builders import given, some_series, some_wallet
 
 

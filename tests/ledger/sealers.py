@@ -6,10 +6,10 @@ import psycopg
 import pytest
 from django.utils import timezone
 
-from ledger.keys import load_signer, make_key
 from ledger.models import Checkpoint
-from ledger.sealing import Sealer, seal_entries
-from ledger.treehead import TreeHeadFile
+from ledger.proof.keys import load_signer, make_key
+from ledger.proof.sealing import Sealer, seal_entries
+from ledger.proof.treehead import TreeHeadFile
 from tests import cluster
 
 ORIGIN = "hourglass.test/log"

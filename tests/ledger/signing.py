@@ -7,9 +7,9 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from ledger.entries import leaf_hash
-from ledger.merkle import Frontier, node_hash
-from ledger.notes import CheckpointText, Cosigner, Signer, sign_note
-from ledger.tilepaths import partial_suffix, tile_path
+from ledger.proof.merkle import Frontier, node_hash
+from ledger.proof.notes import CheckpointText, Cosigner, Signer, sign_note
+from ledger.proof.tilepaths import partial_suffix, tile_path
 
 ORIGIN = "hourglass.test/log"
 WIDTH = 256

@@ -11,10 +11,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
-from ledger.allowances import give_allowance, revoke_allowance, spend_allowance
 from ledger.errors import AllowanceExceeded, BadAmount, IdempotencyConflict, PermitRefused, WalletFrozen
+from ledger.governance.allowances import give_allowance, revoke_allowance, spend_allowance
+from ledger.governance.permits import Permit, add_wallet_key, revoke_wallet_key, use_permit
 from ledger.models import Account, Allowance, Entry, Wallet
-from ledger.permits import Permit, add_wallet_key, revoke_wallet_key, use_permit
 from ledger.wallets import freeze_wallet
 from tests.ledger.builders import given, some_series, some_wallet
 

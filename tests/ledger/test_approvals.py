@@ -7,8 +7,8 @@ import pytest
 from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.utils import timezone
 
-from ledger.approvals import approve, ask_approval, reject
 from ledger.errors import ApprovalDecided, NotApproved, NotEnough, Refusal
+from ledger.governance.approvals import approve, ask_approval, reject
 from ledger.models import Account, Approval, Entry, Policy, Wallet
 from ledger.wallets import freeze_wallet
 from portal.people.models import User

@@ -8,9 +8,9 @@ import pytest
 from django.db import OperationalError, transaction
 from django.utils import timezone
 
-from ledger.door import post_batch
+from ledger.door.posting import post_batch
+from ledger.door.requests import NewCapture, NewRelease, NewTransfer
 from ledger.models import Account, Entry, Hold, IdempotencyKey, Posting, Wallet
-from ledger.requests import NewCapture, NewRelease, NewTransfer
 from ledger.wallets import freeze_wallet
 from tests.clock import clock_ahead
 from tests.ledger.builders import given, some_series, some_wallet, the_credits
@@ -134,10 +134,10 @@ def test_each_refusal_of_a_hold_has_its_own_code():
 @pytest.mark.parametrize(("wait", "code"), [(timedelta(0), "hold_expired"), (timedelta(microseconds=1), "CREATED")])
 def test_a_hold_is_over_at_its_end_that_instant_included(wait, code):
     """The batch's instant is the database's: a hold whose end is that very instant is over."""
-    from ledger.book import AccountState, AssetState, Book
-    from ledger.deciding import Batch
-    from ledger.requests import HoldState
-    from ledger.rules import PLAIN, AssetRules
+    from ledger.door.book import AccountState, AssetState, Book
+    from ledger.door.deciding import Batch
+    from ledger.door.requests import HoldState
+    from ledger.governance.rules import PLAIN, AssetRules
 
     now = datetime(2026, 1, 1, tzinfo=UTC)
     book = Book(now=now)
@@ -255,7 +255,7 @@ def test_a_step_rolls_back_with_its_action():
 
 def test_a_request_that_cannot_even_be_asked_fails_alone():
     """Callers who combined with it are served all the same, the leader among them."""
-    from ledger.door import post_single
+    from ledger.door.posting import post_single
 
     ada, bob = two(1000)
 
@@ -287,7 +287,7 @@ def test_nothing_of_a_hold_changes_but_its_end():
 @pytest.mark.parametrize("error", [psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure])
 def test_what_fails_for_a_passing_reason_is_asked_again_as_a_whole(monkeypatch, error, times, outcome):
     """A planted fault: Postgres gives up so many times in a row."""
-    from ledger import door
+    from ledger.door import posting as door
 
     ada, bob = two()
     tries, write = 0, door.write

@@ -9,9 +9,9 @@ from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
 from ledger.assets import define_pool_series
-from ledger.capacity import attested as attested_of
-from ledger.capacity import issuable
 from ledger.errors import BadAmount, NotDeliverable
+from ledger.governance.capacity import attested as attested_of
+from ledger.governance.capacity import issuable
 from ledger.models import Account, Approval, Asset, Capacity, Entry
 from ledger.transfers import issue
 from tests.ledger.builders import approved, attested, some_wallet

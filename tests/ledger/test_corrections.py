@@ -4,8 +4,8 @@ import pytest
 from django.db import DatabaseError, transaction
 from django.utils import timezone
 
-from ledger.corrections import correct_transfer
 from ledger.errors import NotCorrectable, NotEnough
+from ledger.governance.corrections import correct_transfer
 from ledger.models import Account, Approval, Correction, Entry, Posting, Transfer
 from ledger.transfers import send
 from tests.ledger.builders import approved, given, some_series, some_wallet

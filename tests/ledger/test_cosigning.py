@@ -15,16 +15,16 @@ from django.core.management import call_command
 from django.db import InternalError, ProgrammingError, transaction
 from django.utils import timezone
 
-from ledger import asking
-from ledger.asking import Problem
-from ledger.configured import check_before_start, configured_policy, configured_sealer, configured_verifiers
-from ledger.cosigning import PAUSE, cosign_newest
 from ledger.entries import leaf_hash
 from ledger.models import Checkpoint, Cosignature, Entry, LogState, WitnessState
-from ledger.notes import Cosigner, UnverifiedNote, Verifier, parse_note
-from ledger.policyfile import Policy, PolicyRefused, parse_policy
-from ledger.publishing import note_of, published_checkpoint, receipt_for
-from ledger.receipts import check_receipt, parse_receipt
+from ledger.proof import asking
+from ledger.proof.asking import Problem
+from ledger.proof.configured import check_before_start, configured_policy, configured_sealer, configured_verifiers
+from ledger.proof.cosigning import PAUSE, cosign_newest
+from ledger.proof.notes import Cosigner, UnverifiedNote, Verifier, parse_note
+from ledger.proof.policyfile import Policy, PolicyRefused, parse_policy
+from ledger.proof.publishing import note_of, published_checkpoint, receipt_for
+from ledger.proof.receipts import check_receipt, parse_receipt
 from portal.reports.health import SEAL_LATE, Part, parts
 from portal.wallets.tasks import cosign
 from tests.ledger.sealers import plain_entries, seal_all, sealer

@@ -7,11 +7,11 @@ from uuid import UUID
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ledger.book import AccountState, AssetState, Book
-from ledger.deciding import Batch
+from ledger.door.book import AccountState, AssetState, Book
+from ledger.door.deciding import Batch
+from ledger.door.requests import CREATED, EXISTS, NewCapture, NewHold, NewRelease, NewTransfer
 from ledger.entries import TransferBodies, leaf_hash, pack_side, parse, transfer_body
-from ledger.requests import CREATED, EXISTS, NewCapture, NewHold, NewRelease, NewTransfer
-from ledger.rules import PLAIN, AssetRules, WalletRules
+from ledger.governance.rules import PLAIN, AssetRules, WalletRules
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 ISSUER_ID, FROZEN = 9, 4

@@ -6,7 +6,7 @@ from hypothesis import given as drawn
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from ledger.deliverable import shortfall
+from ledger.governance.deliverable import shortfall
 
 DAY = datetime(2026, 11, 1, tzinfo=UTC)
 HORIZON = 12

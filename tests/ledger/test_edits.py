@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from ledger.configured import configured_verifiers
-from ledger.export import export_log
-from ledger.logsource import Folder
 from ledger.models import Checkpoint
-from ledger.notes import Verifier
-from ledger.verification import ledger_faults
-from ledger.verify import Fault, verify_log
+from ledger.proof.configured import configured_verifiers
+from ledger.proof.export import export_log
+from ledger.proof.notes import Verifier
+from ledger.verifying.logsource import Folder
+from ledger.verifying.verification import ledger_faults
+from ledger.verifying.verify import Fault, verify_log
 from ledger.wallets import system_wallet
 from tests.full import count
 from tests.ledger.editing import BESIDE_IT, IN_THE_LOG, Edit, make, put_aside
@@ -82,10 +82,10 @@ def drawn(number: int) -> list[tuple[Edit, bool]]:
 
 
 PLANTED = [
-    ("ledger.verification.books_faults", "wallet: position_limit = 77"),
-    ("ledger.verification.repeated_faults", "policy: deleted"),
-    ("ledger.checking.sealed.row_fault", "entry: leaf_hash = sha256('x')"),
-    ("ledger.checking.sealed.rows_of", "logstate: size = size + 1"),
+    ("ledger.verifying.verification.books_faults", "wallet: position_limit = 77"),
+    ("ledger.verifying.verification.repeated_faults", "policy: deleted"),
+    ("ledger.verifying.checking.sealed.row_fault", "entry: leaf_hash = sha256('x')"),
+    ("ledger.verifying.checking.sealed.rows_of", "logstate: size = size + 1"),
 ]
 
 
@@ -98,7 +98,7 @@ def test_a_checker_with_a_part_taken_out_misses_what_that_part_is_for(sealer, mo
             assert list(ledger_faults(keys)) != []
 
             with monkeypatch.context() as patch:
-                patch.setattr(part, lambda *_: [] if part != "ledger.checking.sealed.row_fault" else None)  # noqa: B023
+                patch.setattr(part, lambda *_: [] if part != "ledger.verifying.checking.sealed.row_fault" else None)  # noqa: B023
 
                 assert list(ledger_faults(keys)) == [], part
             put_back()

@@ -7,7 +7,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from ledger.clock import database_now
-from ledger.expiry import expire_balances, series_to_sweep
+from ledger.governance.expiry import expire_balances, series_to_sweep
 from ledger.holds import capture_hold, place_hold
 from ledger.models import Account, Asset, Entry, Hold, Wallet
 from ledger.wallets import account_of, system_wallet

@@ -6,15 +6,15 @@ from uuid import uuid4
 import pytest
 from django.utils import timezone
 
-from ledger.door import post_batch
+from ledger.door.posting import post_batch
+from ledger.door.requests import NewCapture, NewRelease, Request
 from ledger.history import account_history, balance_at, trial_balance_at
-from ledger.keys import load_signer, make_key
 from ledger.models import Account, Leaf
-from ledger.replay import Replay
-from ledger.requests import NewCapture, NewRelease, Request
-from ledger.sealing import Sealer, seal_entries
-from ledger.treehead import TreeHeadFile
-from ledger.verification import ledger_faults
+from ledger.proof.keys import load_signer, make_key
+from ledger.proof.sealing import Sealer, seal_entries
+from ledger.proof.treehead import TreeHeadFile
+from ledger.verifying.replay import Replay
+from ledger.verifying.verification import ledger_faults
 from tests import full
 from tests.ledger.builders import given, some_series, some_wallet
 from tests.ledger.rows import hold, outcomes, send

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from ledger.configured import configured_verifiers
 from ledger.entries import ParsedEntry, parse
-from ledger.export import export_log
 from ledger.models import Entry
-from ledger.verification import ledger_faults
-from ledger.verify import verify_export
+from ledger.proof.configured import configured_verifiers
+from ledger.proof.export import export_log
+from ledger.verifying.verification import ledger_faults
+from ledger.verifying.verify import verify_export
 from tests.conftest import empty_database
 from tests.full import count
 from tests.ledger.living import Life

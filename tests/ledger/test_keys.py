@@ -14,12 +14,12 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.utils import timezone
 
-from ledger.configured import configured_history, configured_sealer, configured_verifiers
-from ledger.custody import parse_uri, signers_at
-from ledger.keyhistory import KeyHistory, history_of, key_json
-from ledger.keys import KeyRefused, add_key, load_keys, load_signer, load_signers, make_key
 from ledger.models import Checkpoint, Entry, Leaf
-from ledger.notes import (
+from ledger.proof.configured import configured_history, configured_sealer, configured_verifiers
+from ledger.proof.custody import parse_uri, signers_at
+from ledger.proof.keyhistory import KeyHistory, history_of, key_json
+from ledger.proof.keys import KeyRefused, add_key, load_keys, load_signer, load_signers, make_key
+from ledger.proof.notes import (
     BadNote,
     CheckpointText,
     Signer,
@@ -29,9 +29,9 @@ from ledger.notes import (
     parse_verifier,
     sign_note,
 )
-from ledger.rotation import rotate_key
-from ledger.sealing import seal_entries
-from ledger.verification import ledger_faults
+from ledger.proof.rotation import rotate_key
+from ledger.proof.sealing import seal_entries
+from ledger.verifying.verification import ledger_faults
 from tests.full import count
 from tests.ledger.builders import given, some_series, some_wallet
 from tests.ledger.sealers import ORIGIN, plain_entries, seal_all, sealer
@@ -244,8 +244,8 @@ with token.open(user_pin="56789", rw=True) as session:
 # A module is loaded once in a process, with the configuration it finds then: another process asks this token.
 _SIGN = """
 import sys
-from ledger.custody import signers_at
-from ledger.notes import sign_note
+from ledger.proof.custody import signers_at
+from ledger.proof.notes import sign_note
 for signer in signers_at(sys.argv[1], origin="hourglass.test/log"):
     print(signer.verifier)
     sys.stderr.write(sign_note(sys.argv[2], [signer]))

@@ -3,7 +3,7 @@
 import pytest
 from django.db import transaction
 
-from ledger.door import post_batch
+from ledger.door.posting import post_batch
 from ledger.models import Asset, Wallet
 from tests.ledger.builders import given, some_series, some_wallet, the_credits
 from tests.ledger.rows import outcomes, send, two

@@ -9,14 +9,14 @@ import pytest
 from django.db.models import Sum
 from django.utils import timezone
 
-from ledger.door import post_batch, post_single
+from ledger.door.posting import post_batch, post_single
+from ledger.door.requests import ISSUER, NewCapture, NewHold, NewRelease, NewTransfer
 from ledger.holds import expire_holds
-from ledger.keys import load_signer, make_key
 from ledger.models import Account, Entry, Hold, IdempotencyKey, Leaf, Posting, Wallet
-from ledger.requests import ISSUER, NewCapture, NewHold, NewRelease, NewTransfer
-from ledger.sealing import Sealer, seal_entries
-from ledger.treehead import TreeHeadFile
-from ledger.verification import ledger_faults
+from ledger.proof.keys import load_signer, make_key
+from ledger.proof.sealing import Sealer, seal_entries
+from ledger.proof.treehead import TreeHeadFile
+from ledger.verifying.verification import ledger_faults
 from ledger.wallets import account_of, system_wallet
 from tests import full
 from tests.killing import killed_before_statement

@@ -12,22 +12,22 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.utils import timezone
 
-from ledger.configured import configured_sealer, configured_verifiers
 from ledger.entries import leaf_hash
-from ledger.export import export_log
-from ledger.keys import KeyRefused, load_signer, make_key
-from ledger.merkle import consistency_proof, is_consistent
 from ledger.models import Checkpoint, Entry, Leaf
-from ledger.notes import UnverifiedNote, parse_verifier
-from ledger.numbering import unsealed_count
-from ledger.publishing import receipt_for
-from ledger.receipts import check_receipt, parse_receipt
-from ledger.sealing import Sealer, seal_entries
-from ledger.tiles import Tiles
+from ledger.proof.configured import configured_sealer, configured_verifiers
+from ledger.proof.export import export_log
+from ledger.proof.keys import KeyRefused, load_signer, make_key
+from ledger.proof.merkle import consistency_proof, is_consistent
+from ledger.proof.notes import UnverifiedNote, parse_verifier
+from ledger.proof.numbering import unsealed_count
+from ledger.proof.publishing import receipt_for
+from ledger.proof.receipts import check_receipt, parse_receipt
+from ledger.proof.sealing import Sealer, seal_entries
+from ledger.proof.tiles import Tiles
+from ledger.proof.treehead import TreeHeadConflict, TreeHeadFile
 from ledger.transfers import send
-from ledger.treehead import TreeHeadConflict, TreeHeadFile
-from ledger.verification import ledger_faults
-from ledger.verify import Fault, main, verify_export
+from ledger.verifying.verification import ledger_faults
+from ledger.verifying.verify import Fault, main, verify_export
 from tests import cluster
 from tests.ledger.builders import given, some_series, some_wallet
 from tests.ledger.test_transfers import held
@@ -129,7 +129,7 @@ class Refuse:
         if name.split('.')[0] in {'django', 'psycopg'}:
             raise ImportError('the stand-alone verifier may not need ' + name)
 sys.meta_path.insert(0, Refuse())
-from ledger.verify import main
+from ledger.verifying.verify import main
 sys.exit(main(sys.argv[1:]))
 """
 
@@ -348,7 +348,7 @@ def test_after_a_rotation_old_checkpoints_verify_under_the_old_key(sealer, tmp_p
 def test_a_key_is_made_without_django_and_never_over_another(tmp_path):
     made = [
         subprocess.run(
-            [sys.executable, "-m", "ledger.keys", str(tmp_path / "made.pem")],
+            [sys.executable, "-m", "ledger.proof.keys", str(tmp_path / "made.pem")],
             cwd=ROOT, capture_output=True, text=True, check=False, env={"PATH": "/usr/bin"},
         )
         for _ in range(2)

@@ -5,8 +5,17 @@ import hashlib
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from ledger import notes
-from ledger.notes import COSIGNATURE, BadNote, CheckpointText, Cosigner, Signer, UnverifiedNote, Verifier, open_note
+from ledger.proof import notes
+from ledger.proof.notes import (
+    COSIGNATURE,
+    BadNote,
+    CheckpointText,
+    Cosigner,
+    Signer,
+    UnverifiedNote,
+    Verifier,
+    open_note,
+)
 
 TEXT = str(CheckpointText("log.test/a", 5, bytes(32)))
 SIGNER = Signer("log.test/a", Ed25519PrivateKey.generate())

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from ledger import verify
-from ledger.replay import Replay
-from ledger.replaying import attested, holds, transfers
+from ledger.verifying import verify
+from ledger.verifying.replay import Replay
+from ledger.verifying.replaying import attested, holds, transfers
 from tests.ledger.forging import ADA, BOB, forgeries, moved
 from tests.ledger.signing import signer, write_log
 from tests.ledger.test_verify import LOG, fault_of, long_history, policy_of

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from ledger.entries import parse
 from ledger.errors import BadPolicyChange, LockedUp, PositionLimit, ReceiverNotAllowed, Refusal
-from ledger.governing import change_asset_policy, change_wallet_policy
+from ledger.governance.governing import change_asset_policy, change_wallet_policy
+from ledger.governance.policies import owner_of, position_limit, positions_of, refusal_for
+from ledger.governance.rules import asset_rules, wallet_rules
 from ledger.models import Account, Asset, Entry, Policy, Wallet
-from ledger.policies import owner_of, position_limit, positions_of, refusal_for
-from ledger.rules import asset_rules, wallet_rules
 from ledger.transfers import Move, grant, lock_accounts, post_transfer, send
 from ledger.wallets import account_of, freeze_wallet, open_wallet, unfreeze_wallet
 from tests.ledger.builders import given as given_amount

@@ -7,8 +7,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.notes import CheckpointText, Cosigner, Signer, UnverifiedNote, sign_note
-from ledger.policyfile import PolicyRefused, parse_policy
+from ledger.proof.notes import CheckpointText, Cosigner, Signer, UnverifiedNote, sign_note
+from ledger.proof.policyfile import PolicyRefused, parse_policy
 
 LOG = Signer("log.test/a", Ed25519PrivateKey.generate())
 WITNESSES = [Cosigner(f"witness.test/w{number}", Ed25519PrivateKey.generate()) for number in range(7)]

@@ -12,10 +12,10 @@ import pytest
 from django.db import DatabaseError, transaction
 from django.utils import timezone
 
-from ledger.door import post_batch, post_single
-from ledger.governing import change_wallet_policy
+from ledger.door.posting import post_batch, post_single
+from ledger.door.requests import ISSUER, NewCapture, NewHold, NewRelease, NewTransfer, Request
+from ledger.governance.governing import change_wallet_policy
 from ledger.models import Account, Hold, Posting
-from ledger.requests import ISSUER, NewCapture, NewHold, NewRelease, NewTransfer, Request
 from ledger.wallets import account_of
 from market.answers import NewOrder
 from market.orders import place_orders

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from ledger.entries import leaf_hash
-from ledger.replay import Replay
+from ledger.verifying.replay import Replay
 from tests.ledger.forging import ADA, BOB, SERIES, Forgery, forgeries, honest_history, moved
 
 

@@ -12,15 +12,15 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from ledger.asking import Problem
-from ledger.configured import check_before_start, configured_history, configured_sealer
-from ledger.cosigning import cosign_newest
-from ledger.keys import load_signers, make_key
 from ledger.models import Checkpoint, Cosignature, LogState, WitnessState
-from ledger.notes import UnverifiedNote, open_note
-from ledger.publishing import note_of
-from ledger.sealing import Sealer, seal_entries
-from ledger.treehead import TreeHead, TreeHeadConflict
+from ledger.proof.asking import Problem
+from ledger.proof.configured import check_before_start, configured_history, configured_sealer
+from ledger.proof.cosigning import cosign_newest
+from ledger.proof.keys import load_signers, make_key
+from ledger.proof.notes import UnverifiedNote, open_note
+from ledger.proof.publishing import note_of
+from ledger.proof.sealing import Sealer, seal_entries
+from ledger.proof.treehead import TreeHead, TreeHeadConflict
 from portal.reports.health import parts
 from tests import cluster
 from tests.ledger.sealers import ORIGIN, as_superuser, cut_database, plain_entries, seal_all, sealer

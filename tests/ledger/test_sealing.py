@@ -12,17 +12,17 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from django.db import OperationalError, connection, transaction
 from django.utils import timezone
 
-from ledger import notes, numbering, sealing
-from ledger.keys import KeyRefused
-from ledger.merkle import root_hash
 from ledger.models import Account, Checkpoint, Entry, Leaf, LogState, Wallet
-from ledger.notes import CheckpointText, Signer
-from ledger.numbering import unsealed_count, waiting_since
-from ledger.sealing import seal_entries
-from ledger.tiles import Tiles
+from ledger.proof import notes, numbering, sealing
+from ledger.proof.keys import KeyRefused
+from ledger.proof.merkle import root_hash
+from ledger.proof.notes import CheckpointText, Signer
+from ledger.proof.numbering import unsealed_count, waiting_since
+from ledger.proof.sealing import seal_entries
+from ledger.proof.tiles import Tiles
+from ledger.proof.treehead import TreeHead, TreeHeadConflict, TreeHeadFile
 from ledger.transfers import move_between
-from ledger.treehead import TreeHead, TreeHeadConflict, TreeHeadFile
-from ledger.verification import ledger_faults
+from ledger.verifying.verification import ledger_faults
 from ledger.wallets import account_of
 from tests import cluster
 from tests.full import count

@@ -10,12 +10,12 @@ import pytest
 from django.db import connections
 from django.utils import timezone
 
-from ledger import sealing
 from ledger.models import Checkpoint, Entry, Leaf
-from ledger.notes import Signer, open_note, parse_checkpoint
-from ledger.sealing import Sealer, seal_entries
-from ledger.starting import refuse_an_older_database
-from ledger.treehead import TreeHeadFile
+from ledger.proof import sealing
+from ledger.proof.notes import Signer, open_note, parse_checkpoint
+from ledger.proof.sealing import Sealer, seal_entries
+from ledger.proof.starting import refuse_an_older_database
+from ledger.proof.treehead import TreeHeadFile
 from tests.full import count
 from tests.killing import killed_before_statement
 from tests.ledger.sealers import plain_entries, seal_all, sealer

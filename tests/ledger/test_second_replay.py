@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from ledger.entries import hold_body, leaf_hash, parse
-from ledger.replay import Replay
+from ledger.verifying.replay import Replay
 from tests.full import count
 from tests.ledger.forging import (
     ADA,

@@ -18,9 +18,9 @@ from ledger.errors import (
     WalletFrozen,
     WalletMayNotSell,
 )
+from ledger.governance.policies import refusal_for
 from ledger.holds import capture_hold, expire_holds, place_hold, release_hold
 from ledger.models import Account, Entry, Hold, Transfer, Wallet
-from ledger.policies import refusal_for
 from ledger.transfers import grant, issue, send
 from ledger.wallets import account_of, freeze_wallet, system_wallet, unfreeze_wallet
 from tests.clock import clock_ahead

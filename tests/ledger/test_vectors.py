@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from ledger import merkle, notes, receipts
 from ledger.entries import leaf_hash
+from ledger.proof import merkle, notes, receipts
 
 VECTORS = Path(__file__).resolve().parents[3] / "shared" / "data" / "vectors"
 pytestmark = pytest.mark.skipif(not VECTORS.is_dir(), reason="the shared vectors are not beside this checkout")

@@ -13,9 +13,9 @@ from pathlib import Path
 import cryptography
 import pytest
 
-from ledger import verifierapp
-from ledger.policyfile import parse_policy
-from ledger.verify import Fault, main, verify_export
+from ledger.proof.policyfile import parse_policy
+from ledger.verifying import verifierapp
+from ledger.verifying.verify import Fault, main, verify_export
 from tests.ledger.forging import ADA, BEGUN, BOB, Forgery, forgeries, honest_history, key_named, moved
 from tests.ledger.signing import note_at, signer, witness, write_log
 
@@ -266,7 +266,7 @@ def test_the_one_file_needs_nothing_but_python_and_cryptography(tmp_path):
 
 
 def test_the_one_file_holds_all_that_the_verifier_imports_and_is_made_the_same_again():
-    found, waiting = {"__init__.py"}, ["ledger.verify"]
+    found, waiting = {"__init__.py"}, ["ledger.verifying.verify"]
     while waiting:
         name = waiting.pop()
         path = Path(*name.split(".")[1:])

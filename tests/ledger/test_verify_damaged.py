@@ -6,8 +6,8 @@ import shutil
 from pathlib import Path
 
 from ledger.entries import MalformedEntry, parse
-from ledger.replay import Replay
-from ledger.verify import Fault, verify_export
+from ledger.verifying.replay import Replay
+from ledger.verifying.verify import Fault, verify_export
 from tests.full import count
 from tests.ledger.forging import canonical, honest_history
 from tests.ledger.signing import signer, witness, write_log

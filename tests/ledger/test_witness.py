@@ -17,8 +17,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ledger.merkle import EMPTY_ROOT, root_hash
-from ledger.notes import Cosigner, Signer, Verifier, open_note, parse_checkpoint, parse_verifier, sign_note
+from ledger.proof.merkle import EMPTY_ROOT, root_hash
+from ledger.proof.notes import Cosigner, Signer, Verifier, open_note, parse_checkpoint, parse_verifier, sign_note
 from ledger.witness.config import ConfigRefused, read_config
 from ledger.witness.cosigning import Witness
 from ledger.witness.requests import parse_request, request_body

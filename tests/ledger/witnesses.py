@@ -15,8 +15,8 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from ledger.entries import leaf_hash
-from ledger.merkle import EMPTY_ROOT, Nodes, consistency_proof, node_hash, root_hash
-from ledger.notes import CheckpointText, Signer, Verifier, parse_verifier, sign_note
+from ledger.proof.merkle import EMPTY_ROOT, Nodes, consistency_proof, node_hash, root_hash
+from ledger.proof.notes import CheckpointText, Signer, Verifier, parse_verifier, sign_note
 from ledger.witness.requests import request_body
 from portal.embedded.serve import free_port
 

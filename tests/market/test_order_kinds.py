@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from ledger.clock import database_now
 from ledger.errors import NotEnough
-from ledger.governing import change_wallet_policy
+from ledger.governance.governing import change_wallet_policy
 from market.amending import amend_order
 from market.errors import AmendmentRefused, BadOrder, ClientOrderIdConflict, OrderNotOpen
 from market.models import GPU_SECONDS_PER_LOT, CancelTimer, MarketEvent, Order

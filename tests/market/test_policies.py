@@ -7,7 +7,7 @@ import pytest
 from django.db import transaction
 from django.utils import timezone
 
-from ledger.governing import change_asset_policy, change_wallet_policy
+from ledger.governance.governing import change_asset_policy, change_wallet_policy
 from ledger.models import Asset, Wallet
 from market.models import GPU_SECONDS_PER_LOT, Instrument, Order, Trade
 from market.orders import place_orders

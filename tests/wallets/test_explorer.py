@@ -8,14 +8,14 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from ledger.configured import configured_sealer, configured_verifiers
-from ledger.governing import change_asset_policy
+from ledger.governance.governing import change_asset_policy
 from ledger.holds import capture_hold, place_hold
-from ledger.keys import make_key
 from ledger.models import Account, Asset, Checkpoint, Entry, Leaf, Wallet
-from ledger.sealing import seal_entries
+from ledger.proof.configured import configured_sealer, configured_verifiers
+from ledger.proof.keys import make_key
+from ledger.proof.sealing import seal_entries
 from ledger.transfers import send
-from ledger.verifierapp import verifier_app
+from ledger.verifying.verifierapp import verifier_app
 from ledger.wallets import account_of, system_wallet
 from market.instruments import open_instrument
 from portal.wallets.life import series_life

@@ -4,8 +4,8 @@ import pytest
 from django.utils import timezone
 
 from ledger.models import Entry
-from ledger.replay import Replay
-from ledger.reporting import summaries
+from ledger.verifying.replay import Replay
+from ledger.verifying.reporting import summaries
 from portal.wallets.life import series_life
 from tests.ledger.living import Life
 from tests.ledger.sealers import sealer

@@ -9,13 +9,13 @@ from django.core.management import call_command
 from django.test import Client
 from django.utils import timezone
 
-from ledger.configured import configured_policy, configured_sealer, configured_verifiers
-from ledger.cosigning import cosign_newest
-from ledger.export import export_log
-from ledger.keys import make_key
 from ledger.models import Checkpoint, Entry
-from ledger.sealing import seal_entries
-from ledger.verify import main
+from ledger.proof.configured import configured_policy, configured_sealer, configured_verifiers
+from ledger.proof.cosigning import cosign_newest
+from ledger.proof.export import export_log
+from ledger.proof.keys import make_key
+from ledger.proof.sealing import seal_entries
+from ledger.verifying.verify import main
 from tests.browser import chromium, open_page
 from tests.ledger.builders import given, some_series, some_wallet
 from tests.ledger.witnesses import running_witness

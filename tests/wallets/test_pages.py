@@ -11,14 +11,14 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from ledger.configured import configured_sealer, configured_verifiers
 from ledger.entries import leaf_hash
-from ledger.keys import make_key
 from ledger.models import Checkpoint, Entry, Posting, Wallet
-from ledger.receipts import check_receipt, parse_receipt
-from ledger.sealing import seal_entries
+from ledger.proof.configured import configured_sealer, configured_verifiers
+from ledger.proof.keys import make_key
+from ledger.proof.receipts import check_receipt, parse_receipt
+from ledger.proof.sealing import seal_entries
 from ledger.transfers import send
-from ledger.verify import verify_export
+from ledger.verifying.verify import verify_export
 from portal.people.accounts import sign_up
 from portal.people.models import User
 from tests.ledger.builders import given, some_series, some_wallet, the_credits

@@ -7,11 +7,11 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from ledger.configured import configured_sealer, configured_verifiers
-from ledger.keys import make_key
 from ledger.models import Entry
-from ledger.notes import Signer
-from ledger.sealing import seal_entries
+from ledger.proof.configured import configured_sealer, configured_verifiers
+from ledger.proof.keys import make_key
+from ledger.proof.notes import Signer
+from ledger.proof.sealing import seal_entries
 from tests.browser import chromium, open_page
 from tests.ledger.builders import given, some_series, some_wallet
 from tests.ledger.signing import witness

@@ -3,8 +3,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from ledger.configured import configured_policy, configured_verifiers
-from ledger.export import export_log
+from ledger.proof.configured import configured_policy, configured_verifiers
+from ledger.proof.export import export_log
 
 
 class Command(BaseCommand):

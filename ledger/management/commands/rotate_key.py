@@ -5,9 +5,9 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from ledger.clock import database_now
-from ledger.custody import is_in_device, signers_at
-from ledger.keys import KeyRefused, add_key
-from ledger.rotation import rotate_key, waiting_key
+from ledger.proof.custody import is_in_device, signers_at
+from ledger.proof.keys import KeyRefused, add_key
+from ledger.proof.rotation import rotate_key, waiting_key
 
 
 class Command(BaseCommand):

@@ -3,10 +3,10 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from ledger.configured import configured_sealer
-from ledger.keys import KeyRefused
-from ledger.sealing import seal_entries
-from ledger.treehead import TreeHeadConflict
+from ledger.proof.configured import configured_sealer
+from ledger.proof.keys import KeyRefused
+from ledger.proof.sealing import seal_entries
+from ledger.proof.treehead import TreeHeadConflict
 
 
 class Command(BaseCommand):

@@ -4,10 +4,10 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from ledger.configured import configured_policy, configured_verifiers
 from ledger.models import Checkpoint, Entry
-from ledger.treehead import TreeHeadFile
-from ledger.verification import ledger_faults
+from ledger.proof.configured import configured_policy, configured_verifiers
+from ledger.proof.treehead import TreeHeadFile
+from ledger.verifying.verification import ledger_faults
 
 
 class Command(BaseCommand):

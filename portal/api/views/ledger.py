@@ -10,10 +10,10 @@ from drf_spectacular.types import OpenApiTypes
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from ledger.configured import usable_policy
 from ledger.history import newest_transfers
 from ledger.models import Account, Entry, Posting, Transfer, Wallet
-from ledger.publishing import receipt_for
+from ledger.proof.configured import usable_policy
+from ledger.proof.publishing import receipt_for
 from ledger.transfers import send
 from portal.api.documents import BalancesOut, TransferOut, TransfersOut
 from portal.api.finding import asset_named, receiver, wallet_to_act_for, wallet_to_read

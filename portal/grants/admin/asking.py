@@ -12,10 +12,10 @@ from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 
-from ledger.approvals import ask_approval
 from ledger.clock import database_now
 from ledger.errors import Refusal
-from ledger.governing import canonical_json
+from ledger.governance.approvals import ask_approval
+from ledger.governance.governing import canonical_json
 from ledger.models import Policy
 from portal.grants.asking_forms import AskForm
 from portal.people.models import User

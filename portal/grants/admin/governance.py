@@ -13,9 +13,9 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
-from ledger.approvals import approve, reject
 from ledger.clock import database_now
 from ledger.errors import Refusal
+from ledger.governance.approvals import approve, reject
 from ledger.models import Approval, Capacity, Policy
 from portal.grants.admin.asking import Asking
 from portal.grants.approving import approvals_of, may_decide, what_it_does

@@ -19,7 +19,7 @@ from unfold.decorators import action
 from ledger.assets import define_pool_series
 from ledger.clock import database_now
 from ledger.errors import Refusal
-from ledger.governing import subject_of
+from ledger.governance.governing import subject_of
 from ledger.models import Approval, Asset
 from market.instruments import open_instrument
 from portal.grants.admin.asking import Asking, policy_history

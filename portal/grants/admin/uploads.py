@@ -18,9 +18,9 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
-from ledger.approvals import ask_approval
 from ledger.clock import database_now
 from ledger.errors import Refusal
+from ledger.governance.approvals import ask_approval
 from ledger.models import Account, Approval, Wallet
 from ledger.transfers import grant, issue
 from portal.grants.errors import BadUpload, Problem

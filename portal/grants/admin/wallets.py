@@ -18,7 +18,7 @@ from unfold.decorators import action, display
 
 from ledger.clock import database_now
 from ledger.errors import Refusal
-from ledger.governing import subject_of
+from ledger.governance.governing import subject_of
 from ledger.models import Account, Approval, Wallet
 from ledger.wallets import freeze_wallet
 from portal.grants.admin.asking import Asking, policy_history

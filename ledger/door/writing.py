@@ -1,0 +1,247 @@
+"""Leaving the door: what a batch decided is written in one call, or by COPY where it is much."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import psycopg
+
+from ledger.door.contents import content_text
+from ledger.door.copying import HEADER, LENGTH, NULL, TRAILER, bigint, binary, columns, instant, text, three_bigints
+from ledger.door.deciding import Batch
+from ledger.door.loading import integers
+from ledger.door.requests import HoldState, PlannedEntry
+
+# From about this many entries on COPY is faster than arrays.
+COPY_FROM = 50
+# Postgres reads so many entries while the next are put together.
+_CHUNK = 200
+
+_TRANSFERS = [
+    *["text", "text", "text", "bytea", "bytea"],  # entries
+    *["bigint", "bigint", "bigint"],  # postings
+    *["text", "text", "text", "bigint"],  # keys
+]
+_HELD = [
+    "bigint",  # of keys
+    *["bigint", "bigint"],  # changes of held before the postings
+    *["bigint", "bigint"],  # and after
+    *["uuid", "bigint", "bigint", "bigint", "text", "timestamptz", "text", "bigint", "bigint", "bigint"],  # new holds
+    *["bigint", "text", "bigint", "bigint"],  # holds that were there, resolved
+]
+
+
+def _call(types: Sequence[str]) -> str:
+    return f"SELECT * FROM ledger_write(%s::timestamptz, {', '.join(f'%s::{type_}[]' for type_ in types)})"  # noqa: S608
+
+
+_WRITE_TRANSFERS, _WRITE = _call(_TRANSFERS), _call(_TRANSFERS + _HELD)
+
+_ENTRIES = "ledger_entry (id, kind, transfer_kind, reference, body, leaf_hash, recorded_at)"
+_POSTINGS = "ledger_posting (transfer_id, account_id, amount)"
+_KEYS = "ledger_idempotencykey (scope, key, content, entry_id, hold_id, created_at)"
+_HOLDS = (
+    "ledger_hold (id, public_id, account_id, to_account_id, amount, captured_amount, reference, status, placed_at,"
+    " expires_at, resolved_at, placed_entry, resolved_entry)"
+)
+
+
+def write(cursor: psycopg.Cursor[Any], batch: Batch) -> None:
+    """Write it, and tell entries and holds their ids."""
+    before, after = _changes_of_held(batch)
+    if len(batch.entries) >= COPY_FROM:
+        _copy_all(cursor, batch, before, after)
+        return
+    entries = batch.entries
+    place = {id(entry): number for number, entry in enumerate(entries, 1)}
+    postings = [(number, *posting) for number, entry in enumerate(entries, 1) for posting in entry.postings]
+    values: list[Any] = [
+        batch.book.now,
+        [entry.kind for entry in entries],
+        [entry.transfer_kind for entry in entries],
+        [entry.reference for entry in entries],
+        [entry.body for entry in entries],
+        [entry.leaf for entry in entries],
+        integers([number for number, _, _ in postings]),
+        integers([account for _, account, _ in postings]),
+        integers([amount for _, _, amount in postings]),
+        [scope for scope, _ in batch.keys],
+        [key for _, key in batch.keys],
+        [content_text(content) for content, _ in batch.keys.values()],
+        integers([place[id(answer.entry)] for _, answer in batch.keys.values()]),
+    ]
+    holds = bool(before or after or batch.placed or batch.resolved)
+    if holds:
+        values += [_key_holds(batch), *_changes(before), *_changes(after)]
+        values += [*_placed(batch.placed, place), *_resolved(batch.resolved, place)]
+    cursor.execute(_WRITE if holds else _WRITE_TRANSFERS, values, prepare=True, binary=True)
+    row = cursor.fetchone()
+    assert row is not None
+    for entry, id_ in zip(entries, row[0], strict=True):
+        entry.id = id_
+    for hold, id_ in zip(batch.placed, row[1] or [], strict=True):
+        hold.id = id_
+
+
+def _changes_of_held(batch: Batch) -> tuple[dict[int, int], dict[int, int]]:
+    """By account: what is available already may be held before the postings, only the rest must come after them."""
+    before: dict[int, int] = {}
+    after: dict[int, int] = {}
+    for account in batch.book.accounts.values():
+        change = account.held - account.held_before
+        if change:
+            fits = change <= account.balance_before - account.held_before
+            (before if fits else after)[account.id] = change
+    return before, after
+
+
+def _placed(holds: Sequence[HoldState], place: dict[int, int]) -> list[Any]:
+    return [
+        [hold.name for hold in holds],
+        integers(hold.account_id for hold in holds),
+        _optional(hold.to_account_id for hold in holds),
+        integers(hold.amount for hold in holds),
+        [hold.reference for hold in holds],
+        [hold.expires_at for hold in holds],
+        [hold.status for hold in holds],
+        integers(hold.captured for hold in holds),
+        integers(place[id(hold.placed)] for hold in holds),
+        _optional(place.get(id(hold.resolved)) for hold in holds),
+    ]
+
+
+def _resolved(holds: Sequence[HoldState], place: dict[int, int]) -> list[Any]:
+    return [
+        integers(hold.id for hold in holds),
+        [hold.status for hold in holds],
+        integers(hold.captured for hold in holds),
+        integers(place[id(hold.resolved)] for hold in holds),
+    ]
+
+
+def _key_holds(batch: Batch) -> str:
+    """A hold placed in this batch stands in its key by its place, below zero."""
+    number = {id(hold): -count for count, hold in enumerate(batch.placed, 1)}
+    answers = [answer for _, answer in batch.keys.values()]
+    return _optional(None if a.hold is None else a.hold.id or number[id(a.hold)] for a in answers)
+
+
+def _changes(held: dict[int, int]) -> list[str]:
+    return [integers(held), integers(held.values())]
+
+
+def _optional(values: Any) -> str:
+    return "{" + ",".join("NULL" if value is None else str(value) for value in values) + "}"
+
+
+def _copy_all(cursor: psycopg.Cursor[Any], batch: Batch, before: dict[int, int], after: dict[int, int]) -> None:
+    cursor.execute(
+        "SELECT ARRAY(SELECT nextval('ledger_entry_id_seq') FROM generate_series(1, %s::integer)),"
+        " ARRAY(SELECT nextval('ledger_hold_id_seq') FROM generate_series(1, %s::integer)),"
+        " ledger_change_held(%s::bigint[], %s::bigint[])",
+        [str(len(batch.entries)), str(len(batch.placed)), integers(before), integers(before.values())],
+        prepare=True,
+        binary=True,
+    )
+    row = cursor.fetchone()
+    assert row is not None
+    for entry, id_ in zip(batch.entries, row[0], strict=True):
+        entry.id = id_
+    for hold, id_ in zip(batch.placed, row[1], strict=True):
+        hold.id = id_
+    _copy_entries(cursor, batch)
+    if batch.placed:
+        _copy(cursor, _HOLDS, _hold_rows(batch.placed, batch.book.now))
+    if batch.resolved:
+        _resolve(cursor, batch)
+    if after:
+        cursor.execute(
+            "SELECT ledger_change_held(%s::bigint[], %s::bigint[])",
+            [integers(after), integers(after.values())],
+            prepare=True,
+        )
+
+
+def _copy_entries(cursor: psycopg.Cursor[Any], batch: Batch) -> None:
+    """Entries, postings and keys; what comes next is put together while Postgres takes in the one before."""
+    with cursor.copy(f"COPY {_ENTRIES} FROM STDIN (FORMAT BINARY)") as copy:
+        copy.write(HEADER)
+        for start in range(0, len(batch.entries), _CHUNK):
+            copy.write(_entry_rows(batch.entries[start : start + _CHUNK], batch.book.now))
+        copy.write(TRAILER)
+        postings = three_bigints([(e.id, account, amount) for e in batch.entries for account, amount in e.postings])
+    if not postings:
+        _copy(cursor, _KEYS, _key_rows(batch))
+        return
+    with cursor.copy(f"COPY {_POSTINGS} FROM STDIN (FORMAT BINARY)") as copy:
+        copy.write(HEADER + postings + TRAILER)
+        keys = _key_rows(batch)
+    _copy(cursor, _KEYS, keys)
+
+
+def _entry_rows(entries: Sequence[PlannedEntry], now: datetime) -> bytes:
+    """Entries of a kind differ in id, reference, bytes and hash alone."""
+    heads: dict[tuple[str, str | None], bytes] = {}
+    end, row, size = instant(now), columns(7), LENGTH.pack
+    parts: list[bytes] = []
+    for e in entries:
+        kind = heads.get((e.kind, e.transfer_kind))
+        if kind is None:
+            kind = heads[e.kind, e.transfer_kind] = text(e.kind) + text(e.transfer_kind)
+        reference, body, leaf = e.reference.encode(), e.body, e.leaf
+        parts += (
+            row, bigint(e.id), kind, size(len(reference)), reference, size(len(body)), body, size(len(leaf)), leaf, end
+        )  # fmt: skip
+    return b"".join(parts)
+
+
+def _key_rows(batch: Batch) -> bytes:
+    heads: dict[str, bytes] = {}
+    end, size = instant(batch.book.now), LENGTH.pack
+    parts: list[bytes] = []
+    for (scope, name), (content, answer) in batch.keys.items():
+        head = heads.get(scope)
+        if head is None:
+            head = heads[scope] = columns(6) + text(scope)
+        key, kept = name.encode(), content_text(content).encode()
+        made, hold = bigint(answer.entry_id), bigint(answer.hold_id)
+        parts += (head, size(len(key)), key, size(len(kept)), kept, made, hold, end)
+    return b"".join(parts)
+
+
+def _hold_rows(holds: Sequence[HoldState], now: datetime) -> bytes:
+    start, at = columns(13), instant(now)
+    parts: list[bytes] = []
+    for h in holds:
+        assert h.placed is not None
+        done = h.resolved is not None
+        parts += (
+            start, bigint(h.id), binary(h.name.bytes), bigint(h.account_id), bigint(h.to_account_id), bigint(h.amount),
+            bigint(h.captured), text(h.reference), text(h.status), at, instant(h.expires_at), at if done else NULL,
+            bigint(h.placed.id), bigint(h.resolved.id if h.resolved is not None else None),
+        )  # fmt: skip
+    return b"".join(parts)
+
+
+def _resolve(cursor: psycopg.Cursor[Any], batch: Batch) -> None:
+    cursor.execute(
+        "UPDATE ledger_hold h SET status = r.status, captured_amount = r.captured, resolved_entry = r.entry,"
+        " resolved_at = greatest(%s::timestamptz, h.placed_at)"
+        " FROM unnest(%s::bigint[], %s::text[], %s::bigint[], %s::bigint[]) AS r (id, status, captured, entry)"
+        " WHERE h.id = r.id",
+        [
+            batch.book.now,
+            integers(hold.id for hold in batch.resolved),
+            [hold.status for hold in batch.resolved],
+            integers(hold.captured for hold in batch.resolved),
+            integers(hold.resolved.id for hold in batch.resolved if hold.resolved is not None),
+        ],
+        prepare=True,
+    )
+
+
+def _copy(cursor: psycopg.Cursor[Any], table: str, rows: bytes) -> None:
+    if not rows:
+        return
+    with cursor.copy(f"COPY {table} FROM STDIN (FORMAT BINARY)") as copy:
+        copy.write(HEADER + rows + TRAILER)
