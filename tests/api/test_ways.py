@@ -3,10 +3,10 @@
 import pytest
 from django.utils import timezone
 
-from ledger.configured import configured_sealer
-from ledger.keys import make_key as make_signing_key
-from ledger.receipts import parse_receipt
-from ledger.sealing import seal_entries
+from ledger.proof.configured import configured_sealer
+from ledger.proof.keys import make_key as make_signing_key
+from ledger.proof.receipts import parse_receipt
+from ledger.proof.sealing import seal_entries
 from market.models import Order
 from tests.api.builders import Api, a_market, an_order
 from tests.ledger.builders import given, some_series

@@ -10,7 +10,7 @@ import pytest
 from django.core.management import call_command
 
 from ledger.models import Account, Asset, Entry, Wallet
-from ledger.verification import ledger_faults
+from ledger.verifying.verification import ledger_faults
 from market.models import Instrument, Order, Trade
 from portal.demo.people import PASSWORD, SIGN_INS
 from portal.demo.series import quarters
