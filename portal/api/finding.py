@@ -26,10 +26,11 @@ def wallet_to_act_for(request: Request, public_id: str | None) -> Wallet:
 
 
 def _wallet(request: Request, public_id: str | None, *, reads: bool) -> Wallet:
-    choices = (wallets_readable if reads else wallets_of)(request.user)
     if public_id is None:
-        found = choices.filter(id=request.user.wallet_id).first()
+        # Always among those: a key is of somebody who is still here. It was read with the key.
+        found: Wallet | None = request.user.wallet
     else:
+        choices = (wallets_readable if reads else wallets_of)(request.user)
         found = choices.filter(public_id=public_id).first() if PUBLIC_ID.fullmatch(public_id) else None
     if found is None:
         raise Missing(field="wallet", detail=_("There is no such wallet, or none that you may use."))

@@ -56,7 +56,7 @@ def key_with(secret: str) -> ApiKey | None:
     if not secret.startswith(MARK) or len(secret) > 100:
         return None
     # A look-up by digest: what is compared with what was sent is a hash of 32 random bytes.
-    return ApiKey.objects.select_related("user").filter(digest=digest_of(secret)).first()
+    return ApiKey.objects.select_related("user__wallet").filter(digest=digest_of(secret)).first()
 
 
 def note_use(key: ApiKey, *, now: datetime) -> None:
