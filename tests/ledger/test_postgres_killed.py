@@ -1,6 +1,7 @@
 """Kill -9 of Postgres itself, again and again under load, in a cluster of its own with fsync on."""
 
 import ctypes
+import itertools
 import os
 import signal
 import subprocess
@@ -8,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import gettempdir
 
 import pytest
 
@@ -22,8 +24,8 @@ PR_SET_CHILD_SUBREAPER = 36
 
 @pytest.fixture
 def postgres(tmp_path: Path):
-    tmp_path.chmod(0o755)
-    for folder in tmp_path.parents[:2]:
+    # Under root Postgres runs as nobody, who must reach its folder; how deep that lies depends on how tests are shared.
+    for folder in (tmp_path, *itertools.takewhile(lambda parent: parent != Path(gettempdir()), tmp_path.parents)):
         folder.chmod(0o755)
     # Orphans become our children: a killed postmaster that nobody has waited for looks as if it still ran.
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
