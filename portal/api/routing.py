@@ -73,6 +73,8 @@ def documented(
 
 def sent(request: Request, form: type[Strict]) -> dict[str, Any]:
     """The body as the form takes it; 422 where it does not."""
+    if request.META.get("HTTP_TRANSFER_ENCODING") and not request.META.get("CONTENT_LENGTH"):
+        raise BadRequest("length_missing", _("Send the body in one piece, with its Content-Length."))
     # A serializer without data is not one with null.
     read = form(data=[] if request.data is None else request.data)
     read.is_valid(raise_exception=True)

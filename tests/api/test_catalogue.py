@@ -8,10 +8,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.core.cache.backends.redis import RedisCache
 from django.utils import timezone
 
 from ledger.models import Account, Transfer, Wallet
 from market.models import Order
+from portal.api import throttling
 from portal.people.models import User
 from tests.api.builders import Answer, Api, Market, a_market, a_trader, an_order
 from tests.full import count
@@ -266,6 +268,24 @@ def test_27_more_than_the_rate_is_429_and_says_when_to_come_back(settings):
     assert all(1 <= int(answer.headers["Retry-After"]) <= 60 for answer in limited)
     assert market.ada.get("orders/").status == 200
     assert market.bob.send("DELETE", "orders/1/").status == 404
+
+
+def test_while_the_cache_is_away_nobody_is_limited(settings, monkeypatch):
+    settings.API_RATES = dict.fromkeys(settings.API_RATES, 0)
+    market = a_market()
+    limited = market.ada.get("balances/")
+
+    monkeypatch.setattr(throttling, "cache", RedisCache("redis://127.0.0.1:1", {}))
+
+    assert (limited.status, market.ada.get("balances/").status) == (429, 200)
+
+
+def test_a_body_in_pieces_is_asked_for_whole():
+    market = a_market()
+
+    answer = market.ada.post("orders/", b"", **{"Transfer-Encoding": "chunked"})
+
+    assert (answer.status, answer.code) == (400, "length_missing")
 
 
 def test_29_a_post_only_order_that_would_trade_is_rejected():

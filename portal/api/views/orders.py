@@ -43,7 +43,7 @@ def order(request: Request, order_id: int) -> Response:
     elif request.method == "PATCH":
         terms = sent(request, AmendIn)
         return Response(PlacedOut(amend_order(order_id=found.id, **terms)).data)
-    else:
+    elif request.method == "DELETE":
         cancel_order(order_id=found.id, now=timezone.now())
     return Response(OrderOut(_orders().get(id=found.id)).data)
 
