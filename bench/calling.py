@@ -1,8 +1,10 @@
 """Callers that do the same thing as fast as they can for a while, as threads of this process."""
 
+import itertools
+import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 
 # One caller's work: told its number, it gives back what to call again and again.
 Caller = Callable[[int], Callable[[], None]]
@@ -33,3 +35,9 @@ def per_second(caller: Caller, *, callers: int, seconds: float, close: Callable[
     for thread in threads:
         thread.join()
     return done / spent
+
+
+def some_pairs(choices: Sequence[int], seed: int) -> Iterator[tuple[int, int]]:
+    """Pairs of two different ones, without end, chosen before anything is measured."""
+    chooser = random.Random(seed)
+    return itertools.cycle([(a, b) for a, b in (chooser.sample(choices, 2) for _ in range(20_000))])

@@ -1,5 +1,6 @@
 """A thousand wallets with credits, two people whose pages are looked at, and a signed log."""
 
+import itertools
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -9,7 +10,7 @@ from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
-from bench.calling import per_second
+from bench.calling import per_second, some_pairs
 from bench.world import some_wallets
 from ledger.assets import credits
 from ledger.door.posting import post_batch, post_single
@@ -71,13 +72,13 @@ class LedgerWorld:
         """Sends one by one, each with a key of its own; hot ones all go to one wallet, as fees do."""
 
         def caller(number: int) -> Callable[[], None]:
-            chooser, name, count = random.Random(seed + number), f"{seed}-{number}", 0
+            pairs, name, count = some_pairs(self.wallets[1:], seed + number), f"{seed}-{number}", 0
             connection.ensure_connection()
 
             def call() -> None:
                 nonlocal count
                 count += 1
-                giver, receiver = chooser.sample(self.wallets[1:], 2)
+                giver, receiver = next(pairs)
                 row = self.moved(giver, self.wallets[0] if hot else receiver, 1, f"{name}-{count}")
                 assert post_single(row).is_done
 
@@ -86,17 +87,19 @@ class LedgerWorld:
         return per_second(caller, callers=callers, seconds=seconds, close=lambda: connection.close())
 
     def batches(self, *, size: int, seconds: float, seed: int, callers: int = 1) -> float:
-        """Transfers a second in whole batches; making the requests is the caller's work and counted."""
+        """Transfers a second in whole batches; making the requests is the caller's work and counted.
+
+        Several callers have wallets of their own, as departments do: on common ones each would wait for the other.
+        """
 
         def caller(number: int) -> Callable[[], None]:
-            chooser, count = random.Random(seed + number), 0
+            pairs, count = some_pairs(self.wallets[number::callers], seed + number), 0
 
             def call() -> None:
                 nonlocal count
                 rows = []
-                for _ in range(size):
+                for giver, receiver in itertools.islice(pairs, size):
                     count += 1
-                    giver, receiver = chooser.sample(self.wallets, 2)
                     rows.append(self.moved(giver, receiver, 1, f"{seed}-{number}-{count}"))
                 self.post(rows)
 

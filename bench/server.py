@@ -36,6 +36,7 @@ def migrated_server() -> Iterator[EmbeddedPostgres]:
         import django
 
         django.setup()
+        _load_as_the_web_does()
         yield postgres
     finally:
         if "django.db" in sys.modules:
@@ -44,6 +45,16 @@ def migrated_server() -> Iterator[EmbeddedPostgres]:
             connections.close_all()
         postgres.stop()
         shutil.rmtree(home, ignore_errors=True)
+
+
+def _load_as_the_web_does() -> None:
+    """All of the site's code, once, and out of the garbage collector's sight (portal.wsgi)."""
+    from django.urls import get_resolver
+
+    from portal.starting import keep_what_is_loaded
+
+    assert get_resolver().url_patterns
+    keep_what_is_loaded()
 
 
 class Pgbench:

@@ -36,6 +36,7 @@ app.conf.beat_schedule = {
 @worker_init.connect
 def check_ledger(**_: Any) -> None:
     """A worker seals: it does not start on a ledger that is older than what was signed of it."""
-    from portal.starting import stop_unless_sound
+    from portal.starting import keep_what_is_loaded, stop_unless_sound
 
     stop_unless_sound()
+    keep_what_is_loaded()

@@ -1,5 +1,6 @@
-"""The last question before the web or a worker begins: may this ledger be served at all?"""
+"""The last things before the web or a worker begins: may this ledger be served at all, and what stays in memory."""
 
+import gc
 import logging
 import sys
 
@@ -26,3 +27,10 @@ def stop_unless_sound() -> None:
         log.warning("the ledger was not looked at before the start: %s", error)
     finally:
         connection.close()
+
+
+def keep_what_is_loaded() -> None:
+    """What is loaded by now stays as long as the process: the garbage collector need not look through it again and
+    again, which took up to half of a large batch's time."""
+    gc.collect()
+    gc.freeze()

@@ -7,6 +7,11 @@ from django.core.wsgi import get_wsgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 application = get_wsgi_application()
 
-from portal.starting import stop_unless_sound  # noqa: E402
+from django.urls import get_resolver  # noqa: E402
+
+from portal.starting import keep_what_is_loaded, stop_unless_sound  # noqa: E402
 
 stop_unless_sound()
+# Every page's code, which would otherwise be loaded by the first request.
+assert get_resolver().url_patterns
+keep_what_is_loaded()
