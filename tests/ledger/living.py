@@ -76,6 +76,8 @@ class Life:
 
     def settle(self) -> None:
         """What a life may lack by chance: a send that is corrected; holds that are open, released, captured."""
+        # In its last moments what is left of a series cannot be delivered, and nothing of its class may be issued.
+        wait_until(lambda: self.soon.expires_at <= database_now())
         self.relax()
         attested(gpus=10**6)
         ada, bob = self.wallets[:2]
