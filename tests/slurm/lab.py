@@ -216,15 +216,33 @@ class SlurmLab:
             os.kill(pid, signal.SIGKILL)
 
     def _kill_steps(self, node: str = "") -> None:
-        """End the jobs of a node (or of all) that outlive their slurmd: slurmstepd and what it started."""
+        """End the jobs of a node (or of all) that outlive their slurmd: slurmstepd and what it started.
+
+        slurmstepd goes first: one that sees its job die would still tell slurmctld that the job failed.
+        """
         marks = [f"SLURM_CONF={self.environment['SLURM_CONF']}".encode()]
         if node:
             marks.append(f"SLURMD_NODENAME={node}".encode())
+        of_jobs: list[int] = []
         for process in Path("/proc").glob("[0-9]*"):
             with contextlib.suppress(OSError):
                 words = (process / "environ").read_bytes().split(b"\0")
                 if all(mark in words for mark in marks) and b"SLURM_JOB_ID" in b"".join(words):
-                    os.kill(int(process.name), signal.SIGKILL)
+                    of_jobs.append(int(process.name))
+        for pid in [*dict.fromkeys(filter(None, map(_stepd_above, of_jobs))), *of_jobs]:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+
+def _stepd_above(pid: int) -> int | None:
+    """The slurmstepd that a process descends from."""
+    with contextlib.suppress(OSError):
+        while pid > 1:
+            if (Path("/proc") / str(pid) / "comm").read_text().startswith("slurmstepd"):
+                return pid
+            # The parent is the second field behind the name, which is in brackets.
+            pid = int((Path("/proc") / str(pid) / "stat").read_text().rpartition(")")[2].split()[1])
+    return None
 
 
 if __name__ == "__main__":
