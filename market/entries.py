@@ -4,7 +4,7 @@ In that order no account ever holds more than it has, entry by entry: what order
 what is left of it in the end; trades pay in the order in which they were matched; new orders hold last.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import NamedTuple
 
@@ -34,7 +34,8 @@ def hold_entries(loaded: Loaded, outcome: Outcome) -> tuple[list[LogEntry], list
             falls[side] = falls.get(side, 0) + order.held - order.hold_for(order.initial_open)
         else:
             rises[side] = rises.get(side, 0) + order.held
-    return _orders_entries(loaded, falls), _orders_entries(loaded, rises)
+    code, now = loaded.code, loaded.now
+    return list(orders_entries(code, falls.items(), now)), list(orders_entries(code, rises.items(), now))
 
 
 def trade_entries(loaded: Loaded, trades: Iterable[BatchTrade]) -> Iterator[LogEntry]:
@@ -65,16 +66,11 @@ def postings(trade: BatchTrade) -> tuple[tuple[int, int], ...]:
     )
 
 
-def orders_entry(code: str, sides: Sequence[tuple[bytes, bytes, int]], at: datetime) -> LogEntry:
-    """What orders of one instrument hold has changed by this."""
+def orders_entries(code: str, changes: Iterable[tuple[tuple[bytes, bytes], int]], at: datetime) -> Iterator[LogEntry]:
+    """What orders of one instrument hold has changed by this, by wallet and asset; as many entries as it takes."""
+    sides = [(wallet, asset, amount) for (wallet, asset), amount in changes if amount]
     reference = f"orders:{code}"
-    body = hold_body(action="ORDERS", reference=reference, recorded_at=at, sides=sides)
-    return LogEntry("HOLD", reference, body, leaf_hash(body))
-
-
-def _orders_entries(loaded: Loaded, changes: dict[tuple[bytes, bytes], int]) -> list[LogEntry]:
-    sides = [(wallet, asset, amount) for (wallet, asset), amount in changes.items() if amount]
-    return [
-        orders_entry(loaded.code, sides[start : start + MAX_SIDES], loaded.now)
-        for start in range(0, len(sides), MAX_SIDES)
-    ]
+    for start in range(0, len(sides), MAX_SIDES):
+        part = sides[start : start + MAX_SIDES]
+        body = hold_body(action="ORDERS", reference=reference, recorded_at=at, sides=part)
+        yield LogEntry("HOLD", reference, body, leaf_hash(body))

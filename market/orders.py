@@ -10,14 +10,13 @@ from django.utils.translation import gettext as _
 from psycopg.errors import DeadlockDetected
 
 from ledger.clock import database_now
-from ledger.entries import MAX_SIDES
 from ledger.holds import change_held
 from ledger.log import write_entry
 from ledger.models import Entry
 from ledger.transfers import lock_accounts
 from market.answers import Answer, Answers, NewOrder, PlacedOrder
 from market.combining import LARGEST_BATCH, combiner_for
-from market.entries import orders_entry
+from market.entries import orders_entries
 from market.errors import BadOrder, OrderNotOpen
 from market.models import HIGHEST_PRICE, LARGEST_QUANTITY, Instrument, MarketEvent, Order
 from market.settling import event_payload
@@ -166,12 +165,11 @@ def let_go(instrument: Instrument, falls: Mapping[int, int], now: datetime) -> N
     """Lower what the accounts hold, and say so in the log."""
     accounts = lock_accounts(list(falls))
     change_held(list(falls), list(falls.values()))
-    sides = [
-        (accounts[id_].wallet.public_id.bytes, bytes(accounts[id_].asset.definition_hash), fall)
+    changes = [
+        ((accounts[id_].wallet.public_id.bytes, bytes(accounts[id_].asset.definition_hash)), fall)
         for id_, fall in falls.items()
     ]
-    for start in range(0, len(sides), MAX_SIDES):
-        entry = orders_entry(instrument.code, sides[start : start + MAX_SIDES], now)
+    for entry in orders_entries(instrument.code, changes, now):
         write_entry(kind=Entry.Kind.HOLD, body=entry.body, reference=entry.reference, now=now)
 
 

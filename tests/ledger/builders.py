@@ -10,6 +10,7 @@ from django.utils import timezone
 from ledger.assets import credits as credit_asset
 from ledger.assets import define_pool_series
 from ledger.governance.approvals import approve, ask_approval
+from ledger.governance.governing import change_asset_policy, change_wallet_policy
 from ledger.models import Account, Approval, Asset, Capacity, Wallet
 from ledger.transfers import issue
 from ledger.wallets import open_wallet
@@ -85,3 +86,13 @@ def given(wallet: Wallet, asset: Asset, amount: int) -> Account:
         scope="test", key=f"given-{next(_numbers)}-{wallet.public_id}",
     )  # fmt: skip
     return Account.objects.get(wallet=wallet, asset=asset)
+
+
+def ruled(what: Wallet | Asset, **changes: Any) -> None:
+    """Change rules of a wallet or an asset, and read it again."""
+    with transaction.atomic():
+        if isinstance(what, Wallet):
+            change_wallet_policy(wallet_id=what.id, changes=changes, now=timezone.now())
+        else:
+            change_asset_policy(asset_id=what.id, changes=changes, now=timezone.now())
+    what.refresh_from_db()

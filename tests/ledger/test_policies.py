@@ -2,7 +2,6 @@
 
 import json
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from django.db import DatabaseError, transaction
@@ -12,26 +11,16 @@ from hypothesis import strategies as st
 
 from ledger.entries import parse
 from ledger.errors import BadPolicyChange, LockedUp, PositionLimit, ReceiverNotAllowed, Refusal
-from ledger.governance.governing import change_asset_policy, change_wallet_policy
 from ledger.governance.policies import owner_of, position_limit, positions_of, refusal_for
 from ledger.governance.rules import asset_rules, wallet_rules
 from ledger.models import Account, Asset, Entry, Policy, Wallet
 from ledger.transfers import Move, grant, lock_accounts, post_transfer, send
 from ledger.wallets import account_of, freeze_wallet, open_wallet, unfreeze_wallet
 from tests.ledger.builders import given as given_amount
-from tests.ledger.builders import some_series, some_wallet
+from tests.ledger.builders import ruled, some_series, some_wallet
 from tests.waiting import in_a_thread, somebody_waits_for_a_lock, wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-def ruled(what: Wallet | Asset, **changes: Any) -> None:
-    with transaction.atomic():
-        if isinstance(what, Wallet):
-            change_wallet_policy(wallet_id=what.id, changes=changes, now=timezone.now())
-        else:
-            change_asset_policy(asset_id=what.id, changes=changes, now=timezone.now())
-    what.refresh_from_db()
 
 
 def sent(asset: Asset, giver: Wallet, receiver: Wallet, amount: int, key: str = "once") -> None:

@@ -28,24 +28,10 @@ from tests import cluster
 from tests.full import count
 from tests.ledger.builders import given, some_series, some_wallet
 from tests.ledger.sealers import as_app, as_superuser, plain_entries, seal_all, sealer, write_plain
+from tests.waiting import somebody_waits_for_a_lock, wait_until
 
 __all__ = ["sealer"]
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-def wait_until(condition, seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come about"
-        time.sleep(0.005)
-
-
-def somebody_waits_for_a_lock() -> bool:
-    with as_app() as other:
-        row = other.execute(
-            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-        ).fetchone()
-    return row[0] > 0
 
 
 def by_transaction(state: LogState, limit: int) -> tuple[list[numbering._Waiting], str]:

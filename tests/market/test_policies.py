@@ -1,17 +1,15 @@
 """The ledger's policies on the market: limits count bids, and the book is cleaned of who may not trade any more."""
 
 from datetime import timedelta
-from typing import Any
 
 import pytest
-from django.db import transaction
 from django.utils import timezone
 
-from ledger.governance.governing import change_asset_policy, change_wallet_policy
-from ledger.models import Asset, Wallet
+from ledger.models import Wallet
 from market.models import GPU_SECONDS_PER_LOT, Instrument, Order, Trade
 from market.orders import place_orders
 from market.reads import preview_order
+from tests.ledger.builders import ruled
 from tests.market.builders import (
     account,
     assert_value_is_conserved,
@@ -22,14 +20,6 @@ from tests.market.builders import (
 )
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-def ruled(what: Wallet | Asset, **changes: Any) -> None:
-    with transaction.atomic():
-        if isinstance(what, Wallet):
-            change_wallet_policy(wallet_id=what.id, changes=changes, now=timezone.now())
-        else:
-            change_asset_policy(asset_id=what.id, changes=changes, now=timezone.now())
 
 
 def limited(instrument: Instrument, lots: int) -> None:
