@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
@@ -15,6 +16,9 @@ GPU_SECONDS_PER_LOT = 36
 # Their product, and a wallet's worth of it, stays far inside 64 bits.
 HIGHEST_PRICE = 10_000_000
 LARGEST_QUANTITY = 100_000_000_000
+# A hundredth of a percent; and what a fee may be at most of them.
+BASIS_POINTS = 10_000
+HIGHEST_FEE = 1_000
 
 
 class Instrument(models.Model):
@@ -22,20 +26,59 @@ class Instrument(models.Model):
 
     class Phase(models.TextChoices):
         CONTINUOUS = "CONTINUOUS", _("open")
+        AUCTION = "AUCTION", _("auction")
+        POST_ONLY = "POST_ONLY", _("adding only")
+        CANCEL_ONLY = "CANCEL_ONLY", _("cancelling only")
         HALTED = "HALTED", _("halted")
         CLOSED = "CLOSED", _("closed")
 
     asset = models.OneToOneField(Asset, on_delete=models.PROTECT, related_name="instrument")
     price_asset = models.ForeignKey(Asset, on_delete=models.PROTECT, related_name="+")
     code = models.CharField(max_length=40, unique=True, help_text=_("The series' code."))
-    phase = models.CharField(max_length=10, choices=Phase.choices, default=Phase.CONTINUOUS)
+    phase = models.CharField(max_length=11, choices=Phase.choices, default=Phase.CONTINUOUS)
     halted_reason = models.CharField(max_length=200, blank=True)
     # Counters given out under the row's lock: ids commit out of order, these do not.
     last_priority = models.BigIntegerField(default=0)
     last_event = models.BigIntegerField(default=0)
     last_trade = models.BigIntegerField(default=0)
     last_price = models.BigIntegerField(null=True)
+    # In basis points of a fill's value; an order keeps the rates it was accepted under.
+    maker_fee_bp = models.SmallIntegerField(default=0, db_default=0)
+    taker_fee_bp = models.SmallIntegerField(default=0, db_default=0)
+    fees_account = models.ForeignKey(Account, on_delete=models.PROTECT, null=True, related_name="+")
+    # How far from the reference price, and from the last trade, a trade may be; nothing is no limit.
+    static_band_bp = models.IntegerField(null=True)
+    dynamic_band_bp = models.IntegerField(null=True)
+    # What the static band is around: the last auction's price, or what an operator has set.
+    reference_price = models.BigIntegerField(null=True)
+    # How long an auction collects, and then lets nobody cancel.
+    collect_seconds = models.PositiveIntegerField(default=300, db_default=300)
+    no_cancel_seconds = models.PositiveIntegerField(default=60, db_default=60)
+    # Of the auction that is on. The price is there while it is being settled, in as many transactions as it takes.
+    no_cancel_at = models.DateTimeField(null=True)
+    uncross_at = models.DateTimeField(null=True)
+    uncross_price = models.BigIntegerField(null=True)
     opened_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                name="instrument_fees_make_sense",
+                condition=Q(maker_fee_bp__gte=0, maker_fee_bp__lte=F("taker_fee_bp"), taker_fee_bp__lte=HIGHEST_FEE)
+                & (Q(taker_fee_bp=0) | Q(fees_account__isnull=False)),
+            ),
+            models.CheckConstraint(
+                name="instrument_auction_has_its_times",
+                condition=Q(phase="AUCTION", no_cancel_at__isnull=False, uncross_at__gte=F("no_cancel_at"))
+                | ~Q(phase="AUCTION")
+                & Q(no_cancel_at__isnull=True, uncross_at__isnull=True, uncross_price__isnull=True),
+            ),
+            models.CheckConstraint(
+                name="instrument_bands_make_sense",
+                condition=(Q(static_band_bp__isnull=True) | Q(static_band_bp__gt=0, static_band_bp__lt=BASIS_POINTS))
+                & (Q(dynamic_band_bp__isnull=True) | Q(dynamic_band_bp__gt=0, dynamic_band_bp__lt=BASIS_POINTS)),
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.code
@@ -47,6 +90,13 @@ class OrderQuerySet(models.QuerySet["Order"]):
 
     def unfinished(self) -> OrderQuerySet:
         return self.filter(status__in=[Order.Status.WAITING, Order.Status.OPEN])
+
+
+# A fee's floor without leaving 64 bits: what is whole of 10,000 and what is over are taken apart.
+_OPEN_VALUE = F("limit_price") * (F("quantity") - F("filled_quantity"))
+_FEE_OF_OPEN_VALUE = (
+    _OPEN_VALUE / BASIS_POINTS * F("taker_fee_bp") + _OPEN_VALUE % BASIS_POINTS * F("taker_fee_bp") / BASIS_POINTS
+)
 
 
 class Order(models.Model):
@@ -107,6 +157,10 @@ class Order(models.Model):
     filled_quantity = models.BigIntegerField(default=0)
     # Sum of price x quantity of its fills, in 1/10,000 credit.
     filled_value = models.BigIntegerField(default=0)
+    # The rates it was accepted under, and what it has paid by them so far, in 1/10,000 credit.
+    maker_fee_bp = models.SmallIntegerField(default=0, db_default=0)
+    taker_fee_bp = models.SmallIntegerField(default=0, db_default=0)
+    fees_paid = models.BigIntegerField(default=0, db_default=0)
     time_in_force = models.CharField(max_length=3, choices=TimeInForce.choices, default=TimeInForce.GTC)
     # Most orders are plain: the database fills these in, so that a large batch does not carry them.
     kind = models.CharField(max_length=6, choices=Kind.choices, default=Kind.LIMIT, db_default=Kind.LIMIT)
@@ -141,7 +195,7 @@ class Order(models.Model):
             ),
             models.CheckConstraint(
                 name="order_holds_what_is_open",
-                condition=Q(status="OPEN", side="BUY", held=F("limit_price") * (F("quantity") - F("filled_quantity")))
+                condition=Q(status="OPEN", side="BUY", held=_OPEN_VALUE + _FEE_OF_OPEN_VALUE)
                 | Q(status="OPEN", side="SELL", held=GPU_SECONDS_PER_LOT * (F("quantity") - F("filled_quantity")))
                 | ~Q(status="OPEN") & Q(held=0),
             ),
@@ -225,6 +279,8 @@ class Trade(models.Model):
     taker_side = models.CharField(max_length=4, choices=Order.Side.choices)
     price = models.BigIntegerField()
     quantity = models.BigIntegerField()
+    maker_fee = models.BigIntegerField(default=0, db_default=0)
+    taker_fee = models.BigIntegerField(default=0, db_default=0)
     traded_at = models.DateTimeField()
 
     class Meta:
@@ -256,3 +312,45 @@ class MarketEvent(models.Model):
 
     def __str__(self) -> str:
         return f"event {self.number} of {self.instrument_id}"
+
+
+class InstrumentChange(models.Model):
+    """Who or what changed an instrument's phase or rules, and why; of all instruments where none is named. Never
+    changed, never deleted."""
+
+    class Cause(models.TextChoices):
+        OPENED = "OPENED", _("opened")
+        HALTED = "HALTED", _("halted by an operator")
+        RESUMED = "RESUMED", _("resumed by an operator")
+        PHASE = "PHASE", _("phase set by an operator")
+        RULES = "RULES", _("fees, bands or times set by an operator")
+        BAND = "BAND", _("an order would have traded outside the band")
+        UNCROSSED = "UNCROSSED", _("the auction ended")
+        EXPIRED = "EXPIRED", _("the series expired")
+
+    instrument = models.ForeignKey(Instrument, on_delete=models.PROTECT, null=True, related_name="changes")
+    cause = models.CharField(max_length=10, choices=Cause.choices)
+    phase = models.CharField(max_length=11, choices=Instrument.Phase.choices, blank=True)
+    reason = models.CharField(max_length=200, blank=True)
+    content = models.JSONField(default=dict)
+    changed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    changed_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index(name="change_by_instrument", fields=["instrument", "-id"])]
+
+    def __str__(self) -> str:
+        return f"change {self.pk}"
+
+
+# The tables of prices are this app's too.
+from market.prices.models import (  # noqa: E402, F401
+    Candle,
+    Concentration,
+    IndexPublication,
+    PriceProgress,
+    ReferencePrice,
+    TradeFlag,
+)
