@@ -14,11 +14,13 @@ from ledger.governance.policies import owner_of, position_limit, positions_of
 from ledger.models import Account, Wallet
 from ledger.transfers import MAX_AMOUNT
 from market.batch import CANCEL_NEWEST, GPU_SECONDS_PER_LOT, Outcome, Working, clear_batch
+from market.feed import Level as Level
+from market.feed import checksum
 from market.loading import refusal_code
 from market.matching import opposite
 from market.models import Instrument, Order, Trade
 
-Level = tuple[int, int, int]
+DEPTH_LEVELS = 500
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,10 @@ class Snapshot:
     @property
     def best_bid(self) -> int | None:
         return self.bids[0][0] if self.bids else None
+
+    @property
+    def checksum(self) -> int:
+        return checksum(self.asks, self.bids)
 
     @property
     def best_ask(self) -> int | None:
@@ -55,25 +61,30 @@ class Preview:
     reason: str = ""
 
 
-def depth(instrument_id: int, *, levels: int = 500) -> Snapshot:
-    """Number and levels in one statement, so that they belong together."""
+# Number and levels in one statement, so that they belong together. The events process asks it, too.
+DEPTH = """
+    SELECT i.last_event, l.side, l.limit_price, l.quantity, l.orders
+    FROM market_instrument i LEFT JOIN LATERAL (
+        (SELECT side, limit_price, sum(quantity - filled_quantity)::bigint AS quantity, count(*) AS orders
+         FROM market_order WHERE instrument_id = i.id AND status = 'OPEN' AND side = 'BUY'
+         GROUP BY side, limit_price ORDER BY limit_price DESC LIMIT %(levels)s)
+        UNION ALL
+        (SELECT side, limit_price, sum(quantity - filled_quantity)::bigint, count(*)
+         FROM market_order WHERE instrument_id = i.id AND status = 'OPEN' AND side = 'SELL'
+         GROUP BY side, limit_price ORDER BY limit_price LIMIT %(levels)s)
+    ) l ON true WHERE i.id = %(instrument)s
+"""
+
+
+def depth(instrument_id: int, *, levels: int = DEPTH_LEVELS) -> Snapshot:
+    """The book's best levels with their event number."""
     with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            SELECT i.last_event, l.side, l.limit_price, l.quantity, l.orders
-            FROM market_instrument i LEFT JOIN LATERAL (
-                (SELECT side, limit_price, sum(quantity - filled_quantity)::bigint AS quantity, count(*) AS orders
-                 FROM market_order WHERE instrument_id = i.id AND status = 'OPEN' AND side = 'BUY'
-                 GROUP BY side, limit_price ORDER BY limit_price DESC LIMIT %s)
-                UNION ALL
-                (SELECT side, limit_price, sum(quantity - filled_quantity)::bigint, count(*)
-                 FROM market_order WHERE instrument_id = i.id AND status = 'OPEN' AND side = 'SELL'
-                 GROUP BY side, limit_price ORDER BY limit_price LIMIT %s)
-            ) l ON true WHERE i.id = %s
-            """,
-            [levels, levels, instrument_id],
-        )
-        rows = cursor.fetchall()
+        cursor.execute(DEPTH, {"levels": levels, "instrument": instrument_id})
+        return snapshot_of(cursor.fetchall())
+
+
+def snapshot_of(rows: Sequence[tuple[Any, ...]]) -> Snapshot:
+    """What the rows of DEPTH say."""
     bids = sorted(((price, size, n) for _, side, price, size, n in rows if side == Order.Side.BUY), reverse=True)
     asks = sorted((price, size, n) for _, side, price, size, n in rows if side == Order.Side.SELL)
     return Snapshot(rows[0][0], bids, asks)

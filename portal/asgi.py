@@ -100,10 +100,10 @@ async def _stream(hub: Hub, code: str, after: int | None, receive: Receive, send
     await events.aclose()
 
 
-async def _write(first: str, events: Any, send: Send) -> None:
-    await send({"type": "http.response.body", "body": first.encode(), "more_body": True})
+async def _write(first: bytes, events: Any, send: Send) -> None:
+    await send({"type": "http.response.body", "body": first, "more_body": True})
     async for text in events:
-        await send({"type": "http.response.body", "body": text.encode(), "more_body": True})
+        await send({"type": "http.response.body", "body": text, "more_body": True})
     await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 

@@ -69,6 +69,7 @@ class BookOut(serializers.Serializer):
 
     instrument = serializers.CharField()
     number = Int()
+    checksum = Int(help_text="CRC-32 over the ten best levels a side (docs/market.md).")
     phase = serializers.ChoiceField(choices=Instrument.Phase.choices)
     bids = LevelOut(many=True)
     asks = LevelOut(many=True)

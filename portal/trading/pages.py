@@ -9,7 +9,17 @@ from django.urls import reverse
 from ledger.models import Account, Wallet
 from market.errors import sentence_for
 from market.models import GPU_SECONDS_PER_LOT, Instrument, Order
-from market.reads import DayFigures, Level, Preview, Snapshot, day_figures, depth, preview_order, recent_trades
+from market.reads import (
+    DEPTH_LEVELS,
+    DayFigures,
+    Level,
+    Preview,
+    Snapshot,
+    day_figures,
+    depth,
+    preview_order,
+    recent_trades,
+)
 
 LADDER = 14
 SHOWN_ORDERS = 30
@@ -108,6 +118,8 @@ def book_json(instrument: Instrument, snapshot: Snapshot) -> dict[str, object]:
     """The snapshot a page starts from and comes back to: event number and levels as [price, quantity, orders]."""
     return {
         "number": snapshot.number,
+        "checksum": snapshot.checksum,
+        "levels": DEPTH_LEVELS,
         "phase": instrument.phase,
         "last_price": instrument.last_price,
         "bids": snapshot.bids,

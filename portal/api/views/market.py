@@ -9,6 +9,7 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from market.feed import TOP
 from market.models import Instrument, Trade
 from market.reads import DayFigures, Level, day_figures, depth
 from portal.api.documents import BookOut, InstrumentOut, InstrumentsOut, TradeOut, TradesOut
@@ -42,13 +43,14 @@ def book(request: Request, code: str) -> Response:
     found = get_object_or_404(Instrument, code=code)
 
     def document() -> dict[str, Any]:
-        snapshot = depth(found.id, levels=asked["levels"])
+        snapshot = depth(found.id, levels=max(asked["levels"], TOP))
         return {
             "instrument": found.code,
             "number": snapshot.number,
+            "checksum": snapshot.checksum,
             "phase": found.phase,
-            "bids": _levels(snapshot.bids),
-            "asks": _levels(snapshot.asks),
+            "bids": _levels(snapshot.bids[: asked["levels"]]),
+            "asks": _levels(snapshot.asks[: asked["levels"]]),
         }
 
     # Every change of the book, and of the phase, is an event with the next number.
