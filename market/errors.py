@@ -46,6 +46,26 @@ class NotOpenable(Refusal):
     code = "not_openable"
 
 
+class FlagDecided(Refusal):
+    """Somebody has decided about this flag already."""
+
+    code = "flag_decided"
+
+
+class ReasonMissing(Refusal):
+    code = "reason_missing"
+
+
+class TooManyOrders(Refusal):
+    """The owner sends more orders than its trades allow; `retry_after` says in how many seconds there is room again."""
+
+    code = "too_many_orders"
+
+    def __init__(self, message: str, *, retry_after: int) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
 # Every reason an order can carry, in a sentence for the person who placed it.
 REASONS: dict[str, Promise] = {
     "not_enough": _("Your available balance does not cover this order."),
