@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.db import connection
@@ -19,6 +19,8 @@ from market.feed import checksum
 from market.loading import refusal_code
 from market.matching import opposite
 from market.models import Instrument, Order, Trade
+from market.prices.statistics import DayFigures as DayFigures
+from market.prices.statistics import day_figures as day_figures
 
 DEPTH_LEVELS = 500
 
@@ -98,28 +100,6 @@ def recent_trades(instrument_id: int, *, limit: int = 50) -> QuerySet[Trade]:
 def price_history(instrument_id: int, *, limit: int = 2000) -> list[Trade]:
     """The last trades, oldest first."""
     return list(recent_trades(instrument_id, limit=limit))[::-1]
-
-
-@dataclass(frozen=True)
-class DayFigures:
-    """The last 24 hours of one instrument: prices in ticks, volume in lots."""
-
-    volume: int
-    first_price: int | None
-    high: int | None
-    low: int | None
-
-
-def day_figures(instrument_ids: Sequence[int], *, now: datetime) -> dict[int, DayFigures]:
-    """Volume, first, highest and lowest price of the last 24 hours, of all instruments in one statement."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT instrument_id, sum(quantity)::bigint, (array_agg(price ORDER BY number))[1], max(price), min(price)"
-            " FROM market_trade WHERE instrument_id = ANY(%s) AND traded_at > %s GROUP BY instrument_id",
-            [list(instrument_ids), now - timedelta(days=1)],
-        )
-        rows: list[tuple[Any, ...]] = cursor.fetchall()
-    return {row[0]: DayFigures(*row[1:]) for row in rows}
 
 
 def preview_order(

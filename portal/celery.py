@@ -26,6 +26,12 @@ app.conf.beat_schedule = {
         "schedule": 2.0,
         "options": {"expires": 10},
     },
+    "keep-prices": {"task": "portal.reports.tasks.keep_prices", "schedule": 2.0, "options": {"expires": 10}},
+    "record-references": {
+        "task": "portal.reports.tasks.record_references",
+        "schedule": 30.0,
+        "options": {"expires": 30},
+    },
     "close-expired": {"task": "portal.trading.tasks.close_expired", "schedule": 30.0},
     "seal": {"task": "portal.wallets.tasks.seal", "schedule": 2.0},
     "cosign": {"task": "portal.wallets.tasks.cosign", "schedule": 2.0, "options": {"expires": 10}},

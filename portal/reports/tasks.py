@@ -1,9 +1,12 @@
-"""The worker's sign of life."""
+"""The worker's sign of life, and what it keeps of prices."""
 
 from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
+from market.prices.candles import fold_all
+from market.prices.flags import scan_all
+from market.prices.reference import record_all
 from portal.reports.health import beat
 from scheduler.configured import engine
 from scheduler.errors import EngineError
@@ -18,3 +21,17 @@ def heartbeat() -> None:
     except EngineError as error:
         problem = str(error)
     beat(engine=settings.HOURGLASS_ENGINE, problem=problem, now=timezone.now())
+
+
+@shared_task
+def keep_prices() -> int:
+    """Fold new trades into candles, then look through them for what is suspicious. Killed anywhere, it goes on."""
+    folded = fold_all()
+    scan_all()
+    return folded
+
+
+@shared_task
+def record_references() -> int:
+    """Store the reference prices that have changed."""
+    return record_all()
