@@ -12,6 +12,7 @@ from ledger.clock import database_now
 from ledger.errors import NotEnough
 from ledger.transfers import lock_accounts
 from market.answers import PlacedOrder
+from market.bands import fee
 from market.clearing import clear_locked
 from market.errors import AmendmentRefused, BadOrder, OrderNotOpen, sentence_for
 from market.models import GPU_SECONDS_PER_LOT, HIGHEST_PRICE, LARGEST_QUANTITY, Instrument, Order
@@ -44,7 +45,9 @@ def _amend(order_id: int, quantity: int | None, limit_price: int | None) -> Plac
     elif wanted < order.quantity:
         _reduce(order, wanted)
     order.refresh_from_db()
-    return PlacedOrder(order.id, order.status, order.quantity, order.filled_quantity, order.filled_value, order.reason)
+    return PlacedOrder(
+        order.id, order.status, order.quantity, order.filled_quantity, order.filled_value, order.reason, order.fees_paid
+    )
 
 
 def _lock_open(order_id: int) -> Order:
@@ -102,4 +105,6 @@ def _arrive_anew(order: Order, quantity: int, limit_price: int) -> None:
 
 
 def _hold_for(order: Order, limit_price: int, quantity: int) -> int:
-    return quantity * (limit_price if order.side == Order.Side.BUY else GPU_SECONDS_PER_LOT)
+    if order.side == Order.Side.SELL:
+        return quantity * GPU_SECONDS_PER_LOT
+    return quantity * limit_price + fee(quantity * limit_price, order.taker_fee_bp)

@@ -48,7 +48,7 @@ class NewOrder:
 
 @dataclass(frozen=True, slots=True)
 class PlacedOrder:
-    """What became of an order. `reason` is the code of a refusal, in errors.REASONS."""
+    """What became of an order; value and fees in 1/10,000 credit. `reason` is the code of a refusal, in errors.REASONS."""
 
     order_id: int
     status: str
@@ -56,6 +56,7 @@ class PlacedOrder:
     filled_quantity: int
     filled_value: int
     reason: str
+    fees_paid: int = 0
 
 
 Answer: TypeAlias = PlacedOrder | ClientOrderIdConflict

@@ -11,7 +11,7 @@ from ledger.clock import assert_in_transaction
 from market.answers import Answer, Answers, NewOrder, PlacedOrder, conflict
 from market.batch import Working, clear_batch
 from market.limits import refuse_special
-from market.loading import Loaded, enter
+from market.loading import Loaded, enter, rules_of
 from market.models import Order
 from market.settling import write
 
@@ -86,7 +86,11 @@ def _settle(
     new: Sequence[tuple[Working, NewOrder]],
 ) -> None:
     outcome = clear_batch(
-        waiting=waiting, resting=resting, available=loaded.available, last_priority=loaded.last_priority
+        waiting=waiting,
+        resting=resting,
+        available=loaded.available,
+        last_priority=loaded.last_priority,
+        rules=rules_of(loaded),
     )
     write(cursor, loaded, outcome, new)
 
@@ -107,6 +111,7 @@ def _answer(order: NewOrder, loaded: Loaded, first: NewOrder) -> Answer | None:
         found.filled_quantity,
         found.filled_value,
         found.reason,
+        found.fees,
     )
 
 
@@ -126,5 +131,5 @@ def _stored(order: NewOrder, known: dict[tuple[int, str], Order]) -> Answer:
         row.time_in_force, row.kind, row.post_only, row.self_trade, row.expires_at,
     )  # fmt: skip
     return conflict(order, content) or PlacedOrder(
-        row.id, row.status, row.quantity, row.filled_quantity, row.filled_value, row.reason
+        row.id, row.status, row.quantity, row.filled_quantity, row.filled_value, row.reason, row.fees_paid
     )

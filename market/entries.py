@@ -39,31 +39,33 @@ def hold_entries(loaded: Loaded, outcome: Outcome) -> tuple[list[LogEntry], list
 
 
 def trade_entries(loaded: Loaded, trades: Iterable[BatchTrade]) -> Iterator[LogEntry]:
-    """One transfer a trade, numbered on from the instrument's last."""
+    """One transfer a trade, its fees in it, numbered on from the instrument's last."""
+    price, base = loaded.price_tag, loaded.base_tag
     for number, trade in enumerate(trades, loaded.last_trade + 1):
-        (_, paid), (_, got), (_, given), (_, taken) = postings(trade)
+        (_, paid), (_, got), (_, given), (_, taken), *fees = postings(loaded, trade)
         buyer, seller = trade.buyer.wallet_tag, trade.seller.wallet_tag
-        sides = (
-            (buyer, loaded.price_tag, paid),
-            (seller, loaded.price_tag, got),
-            (seller, loaded.base_tag, given),
-            (buyer, loaded.base_tag, taken),
-        )
+        sides = [(buyer, price, paid), (seller, price, got), (seller, base, given), (buyer, base, taken)]
+        if fees:
+            sides.append((loaded.fees_tag, price, fees[0][1]))
         reference = f"trade:{loaded.code}:{number}"
         body = transfer_body(kind="TRADE", reference=reference, recorded_at=loaded.now, postings=sides)
         yield LogEntry("TRANSFER", reference, body, leaf_hash(body))
 
 
-def postings(trade: BatchTrade) -> tuple[tuple[int, int], ...]:
-    """The four sides of a trade: credits from buyer to seller, GPU-seconds from seller to buyer."""
+def postings(loaded: Loaded, trade: BatchTrade) -> tuple[tuple[int, int], ...]:
+    """The sides of a trade: credits from buyer to seller, GPU-seconds from seller to buyer, and where there are fees,
+    what both pay of them to the wallet of fees."""
     cost, seconds = trade.price * trade.quantity, GPU_SECONDS_PER_LOT * trade.quantity
     buyer, seller = trade.buyer, trade.seller
-    return (
-        (buyer.account, -cost),
-        (seller.receiving_account, cost),
+    buyers_fee, sellers_fee = trade.fees_of_both
+    sides = (
+        (buyer.account, -cost - buyers_fee),
+        (seller.receiving_account, cost - sellers_fee),
         (seller.account, -seconds),
         (buyer.receiving_account, seconds),
     )
+    fees = buyers_fee + sellers_fee
+    return (*sides, (loaded.fees_account, fees)) if fees else sides
 
 
 def orders_entries(code: str, changes: Iterable[tuple[tuple[bytes, bytes], int]], at: datetime) -> Iterator[LogEntry]:

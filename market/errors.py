@@ -26,6 +26,24 @@ class InstrumentClosed(Refusal):
     code = "instrument_closed"
 
 
+class NoCancel(Refusal):
+    """The auction is about to end: orders can be placed, not cancelled or amended."""
+
+    code = "no_cancel"
+
+
+class BadRule(Refusal):
+    """A fee, band or time that no instrument can have; `field` names it."""
+
+    code = "bad_rule"
+
+
+class BookCrossed(Refusal):
+    """Trading cannot simply go on: what is in the book must be matched by an auction first."""
+
+    code = "book_crossed"
+
+
 class OrderNotOpen(Refusal):
     code = "order_not_open"
 
@@ -78,6 +96,11 @@ REASONS: dict[str, Promise] = {
     "position_limit": _("This would take you above the limit of what one owner may have and bid for of this series."),
     "instrument_halted": _("Trading of this series is halted."),
     "instrument_closed": _("Trading of this series has ended."),
+    "cancel_only": _("Orders in this series can only be cancelled now."),
+    "post_only_phase": _("Only orders that are to be added to the book, and trade nothing at once, are taken now."),
+    "not_in_auction": _("An auction takes only orders that can wait for its end: no now-or-never, no adding only."),
+    "outside_band": _("The rest would have traded outside the price band, and could not wait."),
+    "auction_over": _("The auction is over: a market order waits no longer."),
     "would_trade": _("It would have traded at once, and was to be added to the book only."),
     "fill_or_kill": _("It could not be filled whole at once, so nothing of it was."),
     "order_expired": _("Its time was over."),

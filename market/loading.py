@@ -10,16 +10,24 @@ import psycopg
 from ledger.governance.policies import refusal_for
 from ledger.models import Asset, Entry, Wallet
 from market.answers import NewOrder
-from market.batch import CANCEL_BOTH, CANCEL_NEWEST, CANCEL_OLDEST, DECREMENT, Working
+from market.bands import band
+from market.batch import CANCEL_BOTH, CANCEL_NEWEST, CANCEL_OLDEST, DECREMENT, OPEN_RULES, Rules, Working
 from market.models import Instrument
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-# Kinds of rows and bits of `flags` as market_enter sets them (migration 0003).
-_INBOX, _BOOK, _ACCOUNT, _NEW, _KNOWN = 1, 2, 3, 4, 5
+# Kinds of rows and bits of `flags` as market_enter sets them (migration 0007). Above the bits stand the fee rates.
+_INBOX, _BOOK, _ACCOUNT, _NEW, _KNOWN, _RULES = 1, 2, 3, 4, 5, 6
+_MAKER_FEE_SHIFT, _TAKER_FEE_SHIFT, _FEE_MASK = 16, 32, 0xFFFF
 _BUYS, _IMMEDIATE, _FROZEN, _MAY_NOT_SELL, _SPECIAL, _FILL_OR_KILL, _POST_ONLY = 1, 2, 4, 8, 16, 32, 64
 _SELF_TRADE_SHIFT, _IS_OVER, _AT_MARKET = 7, 512, 1024
 _SELF_TRADES = (CANCEL_NEWEST, CANCEL_OLDEST, CANCEL_BOTH, DECREMENT)
 _PAUSED, _PRICE_PAUSED, _SPECIAL_SERIES = 1, 2, 4
+# The phases in which nothing can be placed.
+_SHUT: dict[str, str] = {
+    Instrument.Phase.HALTED: "instrument_halted",
+    Instrument.Phase.CANCEL_ONLY: "cancel_only",
+    Instrument.Phase.CLOSED: "instrument_closed",
+}
 
 _ENTER = (
     "SELECT * FROM market_enter(%s::bigint, %s::boolean, %s::bigint[], %s::text[], %s::bigint[], %s::bigint[],"
@@ -43,12 +51,40 @@ class Loaded:
     price: Asset
     base_tag: bytes
     price_tag: bytes
+    maker_bp: int = 0
+    taker_bp: int = 0
+    fees_account: int = 0
+    fees_tag: bytes = b""
+    static_band_bp: int | None = None
+    dynamic_band_bp: int | None = None
+    reference_price: int | None = None
+    # Of an auction: when it ends, and its price once that is being settled.
+    uncross_at: datetime | None = None
+    uncross_price: int | None = None
     new: dict[tuple[int, str], Working] = field(default_factory=dict)
     inbox: dict[tuple[int, str], Working] = field(default_factory=dict)
     resting: list[Working] = field(default_factory=list)
     available: dict[int, int] = field(default_factory=dict)
     # Orders of wallets, or in a series, with other rules than these flags can say (market.limits).
     special: list[Working] = field(default_factory=list)
+
+    @property
+    def auction_is_due(self) -> bool:
+        return self.uncross_at is not None and self.uncross_at <= self.now
+
+
+def rules_of(instrument: Instrument | Loaded) -> Rules:
+    """What phase and bands let an order do."""
+    phase, static_bp, dynamic_bp = instrument.phase, instrument.static_band_bp, instrument.dynamic_band_bp
+    if phase == Instrument.Phase.CONTINUOUS and static_bp is None and dynamic_bp is None:
+        return OPEN_RULES
+    return Rules(
+        collects=phase == Instrument.Phase.AUCTION,
+        only_adds=phase == Instrument.Phase.POST_ONLY,
+        allowed=band(instrument.reference_price, static_bp),
+        dynamic_bp=dynamic_bp,
+        last_price=instrument.last_price,
+    )
 
 
 def enter(cursor: psycopg.Cursor[Any], instrument_id: int, orders: Sequence[NewOrder], *, block: bool) -> Loaded | None:
@@ -77,37 +113,20 @@ def enter(cursor: psycopg.Cursor[Any], instrument_id: int, orders: Sequence[NewO
         binary=True,
     )
     rows = cursor.fetchall()
-    return _read(rows, orders) if rows else None
+    return read(rows, orders) if rows else None
 
 
-def _read(rows: Sequence[tuple[Any, ...]], orders: Sequence[NewOrder]) -> Loaded:
-    head = rows[0]
-    _, instrument_id, last_priority, last_event, last_trade, now_us, expires_us, paused, last_price, word, tags = head
-    phase, code = word.split(" ", 1)
-    now = _EPOCH + timedelta(microseconds=now_us)
-    base = Asset(
-        code=code,
-        kind=Asset.Kind.POOL,
-        paused_at=now if paused & _PAUSED else None,
-        expires_at=_EPOCH + timedelta(microseconds=expires_us),
-    )
-    price = Asset(code="CREDITS", kind=Asset.Kind.CREDITS, paused_at=now if paused & _PRICE_PAUSED else None)
-    loaded = Loaded(
-        instrument_id,
-        last_priority,
-        last_event,
-        last_trade,
-        last_price,
-        now,
-        phase,
-        code,
-        base,
-        price,
-        tags[:32],
-        tags[32:],
-    )
+def read(rows: Sequence[tuple[Any, ...]], orders: Sequence[NewOrder] = ()) -> Loaded:
+    """The rows of market_enter, or of market_auction, as values."""
+    loaded = _read_head(rows[0])
+    special_series = rows[0][7] & _SPECIAL_SERIES
     refusals: dict[tuple[bool, int], str] = {}
-    for kind, id_, wallet, price_, quantity, account, receiving, flags, extra, word, tag in rows[1:]:
+    now, own_rates = loaded.now, (loaded.maker_bp, loaded.taker_bp)
+    for row in rows[1:]:
+        kind, id_, wallet, price_, quantity, account, receiving, flags, extra, word, tag = row
+        if kind == _RULES:
+            _read_rules(loaded, row)
+            continue
         if kind == _ACCOUNT:  # price is its balance, quantity what is held
             loaded.available[id_] = price_ - quantity
             continue
@@ -123,6 +142,7 @@ def _read(rows: Sequence[tuple[Any, ...]], orders: Sequence[NewOrder]) -> Loaded
                 flags |= _IMMEDIATE | (_FILL_OR_KILL if order.time_in_force == "FOK" else 0)
         else:
             side, limit_price = "BUY" if flags & _BUYS else "SELL", price_
+        rates = own_rates if kind == _NEW else _rates(flags)
         trait = (kind == _BOOK, flags & (_FROZEN | _MAY_NOT_SELL | _IS_OVER) | (side == "BUY"))
         if trait not in refusals:
             refusals[trait] = _refusal(loaded, trait[1], resting=trait[0])
@@ -130,9 +150,9 @@ def _read(rows: Sequence[tuple[Any, ...]], orders: Sequence[NewOrder]) -> Loaded
         working = Working(
             id_, owner, side, limit_price, quantity, extra, account, receiving, tag[:16], not flags & _IMMEDIATE,
             refusals[trait], wallet, bool(flags & _FILL_OR_KILL), bool(flags & _POST_ONLY),
-            _SELF_TRADES[flags >> _SELF_TRADE_SHIFT & 3],
+            _SELF_TRADES[flags >> _SELF_TRADE_SHIFT & 3], *rates, bool(flags & _AT_MARKET),
         )  # fmt: skip
-        if flags & _SPECIAL or paused & _SPECIAL_SERIES:
+        if flags & _SPECIAL or special_series:
             loaded.special.append(working)
         if kind == _NEW:
             loaded.new[order.key] = working
@@ -141,6 +161,39 @@ def _read(rows: Sequence[tuple[Any, ...]], orders: Sequence[NewOrder]) -> Loaded
         else:
             loaded.resting.append(working)
     return loaded
+
+
+def _read_head(head: tuple[Any, ...]) -> Loaded:
+    _, instrument_id, last_priority, last_event, last_trade, now_us, expires_us, flags, last_price, word, tags = head
+    phase, code = word.split(" ", 1)
+    now = _EPOCH + timedelta(microseconds=now_us)
+    base = Asset(
+        code=code,
+        kind=Asset.Kind.POOL,
+        paused_at=now if flags & _PAUSED else None,
+        expires_at=_EPOCH + timedelta(microseconds=expires_us),
+    )
+    price = Asset(code="CREDITS", kind=Asset.Kind.CREDITS, paused_at=now if flags & _PRICE_PAUSED else None)
+    loaded = Loaded(
+        instrument_id, last_priority, last_event, last_trade, last_price, now, phase, code, base, price, tags[:32],
+        tags[32:],
+    )  # fmt: skip
+    loaded.maker_bp, loaded.taker_bp = _rates(flags)
+    return loaded
+
+
+def _read_rules(loaded: Loaded, row: tuple[Any, ...]) -> None:
+    """A second row about the instrument, where it has fees, bands or an auction."""
+    _, fees_account, static_bp, dynamic_bp, reference, uncross_us, uncross_price, _, _, _, fees_tag = row
+    loaded.fees_account, loaded.fees_tag = fees_account or 0, fees_tag or b""
+    loaded.static_band_bp, loaded.dynamic_band_bp, loaded.reference_price = static_bp, dynamic_bp, reference
+    loaded.uncross_at = None if uncross_us is None else _EPOCH + timedelta(microseconds=uncross_us)
+    loaded.uncross_price = uncross_price
+
+
+def _rates(flags: int) -> tuple[int, int]:
+    """The maker and the taker fee in basis points."""
+    return flags >> _MAKER_FEE_SHIFT & _FEE_MASK, flags >> _TAKER_FEE_SHIFT
 
 
 def _refusal(loaded: Loaded, flags: int, *, resting: bool) -> str:
@@ -163,8 +216,8 @@ def refusal_code(
 ) -> str:
     """Why this wallet may not place this side now: the instrument's phase and the ledger's policies; empty when it
     may. `position` is what its beneficial owner would have and bid for of the series, the order included."""
-    if phase != Instrument.Phase.CONTINUOUS:
-        return "instrument_halted" if phase == Instrument.Phase.HALTED else "instrument_closed"
+    if phase in _SHUT:
+        return _SHUT[phase]
     for asset, gives in ((base, not buys), (price, buys)):
         refusal = refusal_for(
             kind=Entry.TransferKind.TRADE, asset=asset, wallet=wallet, gives=gives, now=now,

@@ -73,16 +73,17 @@ class Book:
         return (order for _, _, order in ranked if order.open_quantity)
 
 
-def match(book: Book, taker: BookOrder) -> Match:
+def match(book: Book, taker: BookOrder, worst_price: int) -> Match:
     """Fill the taker from the book, best price first, then first come; each fill is at the maker's price.
 
-    It stops at an order of the taker's own owner: what happens then is the caller's to say, who may go on.
+    `worst_price` is its limit, or the edge of the band where that comes first. It stops at an order of the taker's own
+    owner: what happens then is the caller's to say, who may go on.
     """
     found = Match()
     side = opposite(taker.side)
     while taker.open_quantity:
         maker = book.best(side)
-        if maker is None or not crosses(taker.side, taker.limit_price, maker.limit_price):
+        if maker is None or not crosses(taker.side, worst_price, maker.limit_price):
             break
         if maker.owner == taker.owner:
             found.own = maker
@@ -100,11 +101,12 @@ def would_trade(book: Book, taker: BookOrder) -> bool:
     return best is not None and crosses(taker.side, taker.limit_price, best.limit_price)
 
 
-def can_fill(book: Book, taker: BookOrder, *, past_own: bool) -> bool:
-    """Can all of the taker be filled at once? `past_own`: orders of its own owner would be cancelled on the way."""
+def can_fill(book: Book, taker: BookOrder, worst_price: int, *, past_own: bool) -> bool:
+    """Can all of the taker be filled at once, at that price or better? `past_own`: orders of its own owner would be
+    cancelled on the way."""
     left = taker.open_quantity
     for maker in book.in_line(opposite(taker.side)):
-        if not crosses(taker.side, taker.limit_price, maker.limit_price):
+        if not crosses(taker.side, worst_price, maker.limit_price):
             return False
         if maker.owner == taker.owner:
             if past_own:

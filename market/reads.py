@@ -16,7 +16,7 @@ from ledger.transfers import MAX_AMOUNT
 from market.batch import CANCEL_NEWEST, GPU_SECONDS_PER_LOT, Outcome, Working, clear_batch
 from market.feed import Level as Level
 from market.feed import checksum
-from market.loading import refusal_code
+from market.loading import refusal_code, rules_of
 from market.matching import opposite
 from market.models import Instrument, Order, Trade
 from market.prices.statistics import DayFigures as DayFigures
@@ -58,6 +58,7 @@ class Preview:
     rest_quantity: int
     held_amount: int
     meets_own: bool
+    fees: int = 0  # of what is filled at once
     cannot_fill: bool = False  # fill or kill, and not all of it is there
     # Why it would be rejected: a code of errors.REASONS, or nothing.
     reason: str = ""
@@ -113,6 +114,7 @@ def preview_order(
     post_only: bool = False,
     self_trade: str = CANCEL_NEWEST,
     expires_at: datetime | None = None,
+    kind: str = Order.Kind.LIMIT,
 ) -> Preview:
     """What the order would do if it arrived now, by the very function that clears; nothing is written or locked."""
     buys, wallet = side == Order.Side.BUY, Wallet.objects.get(id=wallet_id)
@@ -126,15 +128,21 @@ def preview_order(
     if expires_at is not None and expires_at <= database_now():
         refusal = "order_expired"
     passed_owner = None if self_trade == CANCEL_NEWEST else owner_of(wallet)
-    book = list(_crossing(instrument.id, side, limit_price, quantity, passed_owner=passed_owner))
+    rules = rules_of(instrument)
+    book = []
+    if not rules.collects:
+        book = list(_crossing(instrument.id, side, limit_price, quantity, passed_owner=passed_owner))
 
     def arrive(refusal: str, available: int) -> tuple[Working, Outcome]:
         order = Working(
             0, owner_of(wallet), side, limit_price, quantity, stays=stays, refusal=refusal, post_only=post_only,
             fill_or_kill=time_in_force == Order.TimeInForce.FOK, self_trade=self_trade,
+            maker_bp=instrument.maker_fee_bp, taker_bp=instrument.taker_fee_bp, at_market=kind == Order.Kind.MARKET,
         )  # fmt: skip
         resting = [copy(maker) for maker in book]
-        return order, clear_batch(waiting=[order], resting=resting, available={0: available}, last_priority=0)
+        return order, clear_batch(
+            waiting=[order], resting=resting, available={0: available}, last_priority=0, rules=rules
+        )
 
     order, outcome = arrive(refusal, account.available if account else 0)
     reason = order.reason if order.status == Order.Status.REJECTED else ""
@@ -149,6 +157,7 @@ def preview_order(
         worst_price=outcome.trades[-1].price if outcome.trades else None,
         rest_quantity=order.open_quantity if order.status == Order.Status.OPEN else 0,
         held_amount=order.held,
+        fees=order.fees,
         meets_own=order.reason == "self_trade" or any(o.reason == "self_trade" for o in outcome.changed.values()),
         cannot_fill=order.reason == "fill_or_kill",
         reason=reason,

@@ -16,16 +16,27 @@ from market.loading import Loaded, expiry_of, integers, optional_integers, optio
 # From about this many rows on COPY is faster than arrays (clearing.md).
 COPY_FROM = 50
 
-_WRITE = f"SELECT market_write(%s::bigint, %s::timestamptz, {', '.join(['%s::{}'] * 47)})".format(
+_WRITE = f"SELECT market_write(%s::bigint, %s::timestamptz, {', '.join(['%s::{}'] * 54)})".format(
     *["bigint[]"] * 2,  # changes of held before the postings
     *["text[]", "text[]", "bytea[]", "bytea[]", "bigint"],  # entries: falls of holds, trades, rises of holds
-    *["bigint[]"] * 2,  # postings
-    *["bigint[]", "bigint[]", "text[]", "bigint[]", "bigint[]"],  # trades
+    *["bigint[]"] * 3,  # postings: of which trade, account, amount
+    *["bigint[]", "bigint[]", "text[]", "bigint[]", "bigint[]", "bigint[]", "bigint[]"],  # trades
     *["bigint[]"] * 2,  # and after
-    *["bigint[]", "text[]", "bigint[]", "bigint[]", "bigint[]", "bigint[]", "text[]", "bigint[]"],  # changed orders
+    *[
+        "bigint[]",
+        "text[]",
+        "bigint[]",
+        "bigint[]",
+        "bigint[]",
+        "bigint[]",
+        "text[]",
+        "bigint[]",
+        "bigint[]",
+    ],  # changed orders
     *["bigint[]", "bigint[]", "bigint[]", "bigint[]", "text[]", "bigint[]", "bigint[]", "text[]", "text[]"],  # new
     *["text[]", "bigint[]", "bigint[]", "bigint[]", "bigint[]", "text[]"],  # and how they ended up
-    *["bigint[]"] * 3,  # what is not plain about them
+    *["bigint[]"] * 4,  # what is not plain about them, and the fees they have paid
+    *["bigint"] * 2,  # and their fee rates
     *["bigint", "bigint", "bigint", "bigint", "text"],  # the instrument's counters and the event
 )
 
@@ -51,6 +62,7 @@ def write(
         _copy_trades(cursor, loaded, before, falls, trades)
         before, falls, trades = {}, [], []
     entries = [*falls, *trade_entries(loaded, trades), *rises]
+    sides = [(place, *side) for place, trade in enumerate(trades, 1) for side in postings(loaded, trade)]
     said = bool(outcome.levels or outcome.trades)
     cursor.execute(
         _WRITE,
@@ -64,13 +76,16 @@ def write(
             [entry.body for entry in entries],
             [entry.leaf for entry in entries],
             str(len(falls)),
-            integers(account for trade in trades for account, _ in postings(trade)),
-            integers(amount for trade in trades for _, amount in postings(trade)),
+            integers(place for place, _, _ in sides),
+            integers(account for _, account, _ in sides),
+            integers(amount for _, _, amount in sides),
             integers(trade.maker.id for trade in trades),
             integers(trade.taker.id for trade in trades),
             [trade.taker.side for trade in trades],
             integers(trade.price for trade in trades),
             integers(trade.quantity for trade in trades),
+            integers(trade.maker_fee for trade in trades),
+            integers(trade.taker_fee for trade in trades),
             integers(after),
             integers(after.values()),
             integers(order.id for order in changed),
@@ -81,6 +96,7 @@ def write(
             optional_integers(order.priority or None for order in changed),
             [order.reason for order in changed],
             integers(order.cut for order in changed),
+            integers(order.fees for order in changed),
             integers(working.id for working, _ in new),
             integers(working.wallet for working, _ in new),
             integers(working.account for working, _ in new),
@@ -99,6 +115,9 @@ def write(
             integers(options_of(order) for _, order in new),
             optional_integers(expiry_of(order) for _, order in new),
             integers(working.cut for working, _ in new),
+            integers(working.fees for working, _ in new),
+            str(loaded.maker_bp),
+            str(loaded.taker_bp),
             str(outcome.last_priority),
             str(last_trade),
             None if last_price is None else str(last_price),
@@ -120,27 +139,29 @@ def event_payload(
 
 
 def _copy_orders(cursor: psycopg.Cursor[Any], loaded: Loaded, new: Sequence[tuple[Working, NewOrder]]) -> None:
+    """Fees are in columns of their own that have a default: who charges none does not carry them."""
+    charges = bool(loaded.taker_bp)
     with cursor.copy(
         "COPY market_order (id, instrument_id, wallet_id, account_id, receiving_account_id, side, limit_price,"
         " quantity, time_in_force, client_order_id, status, filled_quantity, filled_value, held, priority, reason,"
-        " placed_at, done_at) FROM STDIN (FORMAT BINARY)"
+        f" placed_at, done_at{', maker_fee_bp, taker_fee_bp, fees_paid' if charges else ''})"
+        " FROM STDIN (FORMAT BINARY)"
     ) as copy:
         copy.set_types(
             [
                 "int8", "int8", "int8", "int8", "int8", "text", "int8", "int8", "text", "text", "text", "int8", "int8",
-                "int8", "int8", "text", "timestamptz", "timestamptz",
+                "int8", "int8", "text", "timestamptz", "timestamptz", *(["int2", "int2", "int8"] if charges else ()),
             ]
         )  # fmt: skip
         for working, order in new:
-            copy.write_row(
-                (
-                    working.id, loaded.instrument_id, working.wallet, working.account, working.receiving_account,
-                    working.side, working.limit_price, order.quantity, order.time_in_force, order.client_order_id,
-                    working.status, working.filled_quantity, working.filled_value, working.held,
-                    working.priority or None, working.reason, loaded.now,
-                    None if working.status == "OPEN" else loaded.now,
-                )
+            row: tuple[Any, ...] = (
+                working.id, loaded.instrument_id, working.wallet, working.account, working.receiving_account,
+                working.side, working.limit_price, order.quantity, order.time_in_force, order.client_order_id,
+                working.status, working.filled_quantity, working.filled_value, working.held,
+                working.priority or None, working.reason, loaded.now,
+                None if working.status == "OPEN" else loaded.now,
             )  # fmt: skip
+            copy.write_row((*row, working.maker_bp, working.taker_bp, working.fees) if charges else row)
 
 
 def _is_plain(working: Working, order: NewOrder) -> bool:
@@ -178,20 +199,27 @@ def _copy_trades(
     with cursor.copy("COPY ledger_posting (transfer_id, account_id, amount) FROM STDIN (FORMAT BINARY)") as copy:
         copy.set_types(["int8", "int8", "int8"])
         for id_, trade in zip(ids, trades, strict=True):
-            for account, amount in postings(trade):
+            for account, amount in postings(loaded, trade):
                 copy.write_row((id_, account, amount))
+    _copy_trade_rows(cursor, loaded, ids, trades)
+
+
+def _copy_trade_rows(
+    cursor: psycopg.Cursor[Any], loaded: Loaded, ids: Sequence[int], trades: Sequence[BatchTrade]
+) -> None:
+    charged = any(trade.maker_fee or trade.taker_fee for trade in trades)
     with cursor.copy(
         "COPY market_trade (instrument_id, number, maker_id, taker_id, taker_side, price, quantity, transfer_id,"
-        " traded_at) FROM STDIN (FORMAT BINARY)"
+        f" traded_at{', maker_fee, taker_fee' if charged else ''}) FROM STDIN (FORMAT BINARY)"
     ) as copy:
-        copy.set_types(["int8", "int8", "int8", "int8", "text", "int8", "int8", "int8", "timestamptz"])
+        types = ["int8", "int8", "int8", "int8", "text", "int8", "int8", "int8", "timestamptz"]
+        copy.set_types([*types, "int8", "int8"] if charged else types)
         for number, (id_, trade) in enumerate(zip(ids, trades, strict=True), loaded.last_trade + 1):
-            copy.write_row(
-                (
-                    loaded.instrument_id, number, trade.maker.id, trade.taker.id, trade.taker.side, trade.price,
-                    trade.quantity, id_, loaded.now,
-                )
+            row: tuple[Any, ...] = (
+                loaded.instrument_id, number, trade.maker.id, trade.taker.id, trade.taker.side, trade.price,
+                trade.quantity, id_, loaded.now,
             )  # fmt: skip
+            copy.write_row((*row, trade.maker_fee, trade.taker_fee) if charged else row)
 
 
 def _payload(loaded: Loaded, outcome: Outcome) -> str:

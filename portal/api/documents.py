@@ -95,6 +95,9 @@ class OrderOut(serializers.Serializer):
     filled_quantity = Int()
     open_quantity = Int()
     filled_value = Int()
+    fees_paid = Int()
+    maker_fee_bp = serializers.IntegerField()
+    taker_fee_bp = serializers.IntegerField()
     held = Int()
     time_in_force = serializers.ChoiceField(choices=Order.TimeInForce.choices)
     post_only = serializers.BooleanField()
@@ -114,6 +117,7 @@ class PlacedOut(serializers.Serializer):
     quantity = Int()
     filled_quantity = Int()
     filled_value = Int()
+    fees_paid = Int()
     reason = serializers.CharField(allow_blank=True)
 
 

@@ -151,6 +151,6 @@ def ticket_preview(*, instrument: Instrument, wallet: Wallet, order: dict[str, o
     account = accounts["money" if is_buy else "tokens"]
     tokens = preview.filled_quantity * GPU_SECONDS_PER_LOT
     before = account.available if account else 0
-    pays = preview.filled_value if is_buy else tokens
-    receives = tokens if is_buy else preview.filled_value
+    pays = preview.filled_value + preview.fees if is_buy else tokens
+    receives = tokens if is_buy else preview.filled_value - preview.fees
     return TicketPreview(preview, pays, receives, before, before - pays - preview.held_amount, instrument)

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import connection
-from django.db.models import F, Sum
+from django.db.models import F, Q, Sum
 from django.utils import timezone
 
 from ledger.entries import parse
@@ -15,6 +15,7 @@ from market.answers import NewOrder, PlacedOrder
 from market.instruments import open_instrument
 from market.models import GPU_SECONDS_PER_LOT, Instrument, Order, Trade
 from market.orders import place_order
+from market.rules import change_rules
 from tests.ledger.builders import FAR, given, some_series, some_wallet, the_credits
 
 _numbers = itertools.count(1)
@@ -34,6 +35,17 @@ def some_trader(
     if lots:
         given(wallet, instrument.asset, lots * GPU_SECONDS_PER_LOT)
     return wallet
+
+
+def with_rules(instrument: Instrument, **rules: int | None) -> Instrument:
+    """The instrument with these fees, bands and times."""
+    return change_rules(instrument_id=instrument.id, changes=rules, reason="", by_id=None, now=timezone.now())
+
+
+def fees_received() -> int:
+    """The balance of the wallet of fees, in 1/10,000 credit."""
+    found = Account.objects.filter(wallet__role=Wallet.Role.FEES, asset__kind="CREDITS").first()
+    return found.balance if found else 0
 
 
 def placed(instrument: Instrument, wallet: Wallet, side: str, quantity: int, price: int, **fields: Any) -> PlacedOrder:
@@ -83,7 +95,10 @@ def assert_value_is_conserved() -> None:
     assert_the_log_says_what_is_held()
     trades = Trade.objects.count()
     assert Entry.objects.filter(transfer_kind="TRADE").count() == trades
-    assert Posting.objects.filter(transfer__transfer_kind="TRADE").count() == 4 * trades
+    charged = Trade.objects.filter(Q(maker_fee__gt=0) | Q(taker_fee__gt=0)).count()
+    assert Posting.objects.filter(transfer__transfer_kind="TRADE").count() == 4 * trades + charged
+    fees = Trade.objects.aggregate(total=Sum(F("maker_fee") + F("taker_fee")))["total"] or 0
+    assert fees == fees_received() == (Order.objects.aggregate(total=Sum("fees_paid"))["total"] or 0)
     for instrument in Instrument.objects.all():
         numbers = list(Trade.objects.filter(instrument=instrument).order_by("number").values_list("number", flat=True))
         assert numbers == list(range(1, instrument.last_trade + 1))

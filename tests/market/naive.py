@@ -20,7 +20,8 @@ class NaiveOrder:
 class NaiveMarket:
     """Price, then time; each fill at the resting order's price; no owner trades with themself."""
 
-    def __init__(self, credits: dict[int, int], lots: dict[int, int]) -> None:
+    def __init__(self, credits: dict[int, int], lots: dict[int, int], *, maker_bp: int = 0, taker_bp: int = 0) -> None:
+        self.maker_bp, self.taker_bp, self.fees = maker_bp, taker_bp, 0
         self.orders: list[NaiveOrder] = []
         self.credits = dict(credits)  # free, holds taken off
         self.lots = dict(lots)
@@ -64,12 +65,13 @@ class NaiveMarket:
             self._end(order, "CANCELLED")
             return True
         if price == order.price and quantity <= order.quantity:
-            self._give_back(order, order.quantity - quantity)
-            order.open, order.quantity = quantity - filled, quantity
+            self._shrink(order, order.quantity - quantity)
+            order.quantity = quantity
             return True
-        purse, per_lot = (self.credits, price) if order.side == "BUY" else (self.lots, 1)
-        held = order.open * (order.price if order.side == "BUY" else 1)
-        if purse[order.owner] + held < (quantity - filled) * per_lot:
+        purse = self._purse(order)
+        if purse[order.owner] + self._need(order.side, order.price, order.open) < self._need(
+            order.side, price, quantity - filled
+        ):
             return False
         moved = NaiveOrder(order.id, order.owner, order.side, price, quantity - filled, order.tif, order.post_only,
                            order.self_trade)  # fmt: skip
@@ -88,14 +90,27 @@ class NaiveMarket:
         self._end(order, "CANCELLED")
         return True
 
+    def _purse(self, order: NaiveOrder) -> dict[int, int]:
+        return self.credits if order.side == "BUY" else self.lots
+
+    def _need(self, side: str, price: int, quantity: int) -> int:
+        """What an order sets aside: the price and the taker's fee, or the lots."""
+        if side == "SELL":
+            return quantity
+        return price * quantity + price * quantity * self.taker_bp // 10_000
+
     def _set_aside(self, order: NaiveOrder) -> bool:
-        purse, need = (
-            (self.credits, order.price * order.quantity) if order.side == "BUY" else (self.lots, order.quantity)
-        )
+        purse, need = self._purse(order), self._need(order.side, order.price, order.quantity)
         if purse[order.owner] < need:
             return False
         purse[order.owner] -= need
         return True
+
+    def _shrink(self, order: NaiveOrder, quantity: int) -> None:
+        """So much less is open, and what that held is free."""
+        before = self._need(order.side, order.price, order.open)
+        order.open -= quantity
+        self._purse(order)[order.owner] += before - self._need(order.side, order.price, order.open)
 
     def _best_against(self, order: NaiveOrder) -> NaiveOrder | None:
         best = None
@@ -110,11 +125,15 @@ class NaiveMarket:
 
     def _trade(self, maker: NaiveOrder, taker: NaiveOrder, quantity: int) -> None:
         buyer, seller = (taker, maker) if taker.side == "BUY" else (maker, taker)
-        self.credits[buyer.owner] += (buyer.price - maker.price) * quantity
-        self.credits[seller.owner] += maker.price * quantity
-        self.lots[buyer.owner] += quantity
+        value = maker.price * quantity
+        fee_of = {maker.id: value * self.maker_bp // 10_000, taker.id: value * self.taker_bp // 10_000}
         for order in (maker, taker):
-            order.open -= quantity
+            self._shrink(order, quantity)
+        self.credits[buyer.owner] -= value + fee_of[buyer.id]
+        self.credits[seller.owner] += value - fee_of[seller.id]
+        self.lots[seller.owner] -= quantity
+        self.lots[buyer.owner] += quantity
+        self.fees += sum(fee_of.values())
         if not maker.open:
             maker.status = "FILLED"
         self.trades.append((maker.id, taker.id, maker.price, quantity))
@@ -145,8 +164,7 @@ class NaiveMarket:
                 if order.open == quantity:
                     self._end(order, "CANCELLED")
                 else:
-                    self._give_back(order, quantity)
-                    order.open -= quantity
+                    self._shrink(order, quantity)
                     order.quantity -= quantity
             return
         if taker.self_trade != "CANCEL_NEWEST":
@@ -154,13 +172,10 @@ class NaiveMarket:
         if taker.self_trade != "CANCEL_OLDEST":
             self._end(taker, "CANCELLED")
 
-    def _give_back(self, order: NaiveOrder, quantity: int) -> None:
-        purse, per_lot = (self.credits, order.price) if order.side == "BUY" else (self.lots, 1)
-        purse[order.owner] += quantity * per_lot
-
     def _end(self, order: NaiveOrder, status: str) -> None:
-        self._give_back(order, order.open)
-        order.status = status
+        left = order.open
+        self._shrink(order, left)
+        order.open, order.status = left, status
 
     @staticmethod
     def _crosses(order: NaiveOrder, other: NaiveOrder) -> bool:

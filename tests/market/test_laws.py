@@ -15,7 +15,14 @@ from market.answers import NewOrder, PlacedOrder
 from market.batch import GPU_SECONDS_PER_LOT, Working, clear_batch
 from market.models import Order, Trade
 from market.orders import cancel_order, place_orders
-from tests.market.builders import assert_value_is_conserved, some_instrument, some_trader, total_held
+from tests.market.builders import (
+    assert_value_is_conserved,
+    fees_received,
+    some_instrument,
+    some_trader,
+    total_held,
+    with_rules,
+)
 from tests.market.naive import NaiveMarket, NaiveOrder
 
 OWNERS = 4
@@ -36,11 +43,18 @@ amendments = st.tuples(st.just("amend"), st.integers(0, 60), st.integers(0, 14),
 flows = st.lists(st.one_of(placements, placements, placements, cancels), max_size=45)
 flows_with_amendments = st.lists(st.one_of(placements, placements, cancels, amendments), max_size=45)
 
+# Rates so high that they show at these prices; the database allows a tenth of a percent a step up to 10 %.
+fee_rates = st.sampled_from([(0, 0), (0, 700), (300, 300), (333, 999)]).map(
+    lambda rates: {"maker_bp": rates[0], "taker_bp": rates[1]}
+)
+
 
 class PureMarket:
     """The pure function behind clearing, kept in memory as the database keeps it between batches."""
 
-    def __init__(self, credits: dict[int, int], lots: dict[int, int]) -> None:
+    def __init__(self, credits: dict[int, int], lots: dict[int, int], *, maker_bp: int = 0, taker_bp: int = 0) -> None:
+        self.rates = {"maker_bp": maker_bp, "taker_bp": taker_bp}
+        self.fees = 0
         self.available = dict(credits)
         self.available |= {100 + owner: amount * GPU_SECONDS_PER_LOT for owner, amount in lots.items()}
         self.resting: list[Working] = []
@@ -55,7 +69,7 @@ class PureMarket:
                 account=order.owner if order.side == "BUY" else 100 + order.owner,
                 receiving_account=100 + order.owner if order.side == "BUY" else order.owner,
                 stays=order.tif == "GTC", fill_or_kill=order.tif == "FOK", post_only=order.post_only,
-                self_trade=order.self_trade,
+                self_trade=order.self_trade, **self.rates,
             )
             for order in orders
         ]  # fmt: skip
@@ -68,8 +82,10 @@ class PureMarket:
             self.available[account] -= change
         for trade in outcome.trades:
             cost, seconds = trade.price * trade.quantity, GPU_SECONDS_PER_LOT * trade.quantity
-            self.available[trade.buyer.account] -= cost
-            self.available[trade.seller.receiving_account] += cost
+            buyers_fee, sellers_fee = trade.fees_of_both
+            self.fees += buyers_fee + sellers_fee
+            self.available[trade.buyer.account] -= cost + buyers_fee
+            self.available[trade.seller.receiving_account] += cost - sellers_fee
             self.available[trade.seller.account] -= seconds
             self.available[trade.buyer.receiving_account] += seconds
             self.trades.append((trade.maker.id, trade.taker.id, trade.price, trade.quantity))
@@ -86,10 +102,10 @@ class PureMarket:
 
 
 @settings(max_examples=2000, deadline=None)
-@given(flow=flows, sizes=st.lists(st.integers(1, 9), min_size=1, max_size=8))
-def test_the_pure_batches_agree_with_a_naive_market(flow, sizes):
+@given(flow=flows, sizes=st.lists(st.integers(1, 9), min_size=1, max_size=8), rates=fee_rates)
+def test_the_pure_batches_agree_with_a_naive_market(flow, sizes, rates):
     funds = dict.fromkeys(range(OWNERS), CREDITS), dict.fromkeys(range(OWNERS), LOTS)
-    naive, pure = NaiveMarket(*funds), PureMarket(*funds)
+    naive, pure = NaiveMarket(*funds, **rates), PureMarket(*funds, **rates)
     batch_sizes = itertools.cycle(sizes)
     batch: list[NaiveOrder] = []
     size = next(batch_sizes)
@@ -112,6 +128,7 @@ def test_the_pure_batches_agree_with_a_naive_market(flow, sizes):
     flush()
 
     assert pure.trades == naive.trades
+    assert pure.fees == naive.fees
     assert [pure.orders[o.id].status for o in naive.orders] == [o.status for o in naive.orders]
     assert {o: pure.available[o] for o in range(OWNERS)} == naive.credits
     assert {o: pure.available[100 + o] for o in range(OWNERS)} == {
@@ -124,19 +141,21 @@ def test_the_pure_batches_agree_with_a_naive_market(flow, sizes):
 
 @pytest.mark.django_db
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(flow=flows_with_amendments, size=st.integers(1, 7), copy_from=st.sampled_from([1, 3, 50]))
-def test_the_clearing_on_postgres_agrees_with_a_naive_market(flow, size, copy_from):
+@given(flow=flows_with_amendments, size=st.integers(1, 7), copy_from=st.sampled_from([1, 3, 50]), rates=fee_rates)
+def test_the_clearing_on_postgres_agrees_with_a_naive_market(flow, size, copy_from, rates):
     """By arrays and by COPY alike: from how many rows on must make no difference."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(settling, "COPY_FROM", copy_from)
-        walk_on_postgres(flow, size)
+        walk_on_postgres(flow, size, rates)
 
 
-def walk_on_postgres(flow, size):
+def walk_on_postgres(flow, size, rates):
     number = next(_numbers)
     instrument = some_instrument(f"LAW-{number}")
+    with_rules(instrument, maker_fee_bp=rates["maker_bp"], taker_fee_bp=rates["taker_bp"])
+    fees_before = fees_received()
     wallets = [some_trader(instrument, f"Owner {n}", credits=CREDITS, lots=LOTS) for n in range(OWNERS)]
-    naive = NaiveMarket(dict.fromkeys(range(OWNERS), CREDITS), dict.fromkeys(range(OWNERS), LOTS))
+    naive = NaiveMarket(dict.fromkeys(range(OWNERS), CREDITS), dict.fromkeys(range(OWNERS), LOTS), **rates)
     placed: list[PlacedOrder] = []
     by_id: list[NaiveOrder] = []
     batch: list[NewOrder] = []
@@ -173,6 +192,7 @@ def walk_on_postgres(flow, size):
     names = {answer.order_id: place for place, answer in enumerate(placed)}
     trades = Trade.objects.filter(instrument=instrument).order_by("number")
     assert [(names[t.maker_id], names[t.taker_id], t.price, t.quantity) for t in trades] == naive.trades
+    assert fees_received() - fees_before == naive.fees
     statuses = dict(Order.objects.filter(instrument=instrument).values_list("id", "status"))
     assert [statuses[answer.order_id] for answer in placed] == [order.status for order in by_id]
     for owner, wallet in enumerate(wallets):

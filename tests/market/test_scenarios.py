@@ -45,7 +45,7 @@ def reason_to_skip(scenario: dict) -> str:
         return "has a market order wait in the book; ours never does"
     for symbol in scenario.get("symbols", {}).values():
         if symbol["taker_fee"] or symbol["maker_fee"]:
-            return "charges fees, which the market does not"
+            return "charges a fee a lot; ours are basis points of the value"
     if any(step.get("reserve_price") not in (None, step.get("price")) for step in steps):
         return "holds at a price other than the order's limit"
     optional = {need.removeprefix("optional: ") for need in scenario.get("needs", ())}
