@@ -32,6 +32,7 @@ app.conf.beat_schedule = {
         "schedule": 30.0,
         "options": {"expires": 30},
     },
+    "publish-prices": {"task": "portal.reports.tasks.publish_prices", "schedule": 60.0, "options": {"expires": 60}},
     "close-expired": {"task": "portal.trading.tasks.close_expired", "schedule": 30.0},
     "seal": {"task": "portal.wallets.tasks.seal", "schedule": 2.0},
     "cosign": {"task": "portal.wallets.tasks.cosign", "schedule": 2.0, "options": {"expires": 10}},

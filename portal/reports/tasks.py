@@ -4,8 +4,11 @@ from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
+from ledger.clock import database_now
+from ledger.proof.configured import configured_sealer
 from market.prices.candles import fold_all
 from market.prices.flags import scan_all
+from market.prices.publishing import publish_index
 from market.prices.reference import record_all
 from portal.reports.health import beat
 from scheduler.configured import engine
@@ -35,3 +38,9 @@ def keep_prices() -> int:
 def record_references() -> int:
     """Store the reference prices that have changed."""
     return record_all()
+
+
+@shared_task
+def publish_prices() -> int:
+    """Publish and sign what is due of the index."""
+    return publish_index(configured_sealer(), now=database_now())

@@ -1,6 +1,7 @@
 """The patterns by themselves: what is one, and what only looks like it."""
 
 import random
+from itertools import pairwise
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -110,7 +111,7 @@ def test_in_rounds_the_same_is_found_as_at_once(seed, cuts):
     edges = [0, *sorted(cuts), 60]
     rounds = [
         finding
-        for start, end in zip(edges, edges[1:], strict=False)
+        for start, end in pairwise(edges)
         if end > start
         for finding in find([trade for trade in trades if trade.number <= end], after=start)
     ]
