@@ -33,6 +33,7 @@ app.conf.beat_schedule = {
         "options": {"expires": 30},
     },
     "publish-prices": {"task": "portal.reports.tasks.publish_prices", "schedule": 60.0, "options": {"expires": 60}},
+    "count-holdings": {"task": "portal.reports.tasks.count_holdings", "schedule": 60.0, "options": {"expires": 60}},
     "close-expired": {"task": "portal.trading.tasks.close_expired", "schedule": 30.0},
     "seal": {"task": "portal.wallets.tasks.seal", "schedule": 2.0},
     "cosign": {"task": "portal.wallets.tasks.cosign", "schedule": 2.0, "options": {"expires": 10}},

@@ -7,6 +7,7 @@ from django.utils import timezone
 from ledger.clock import database_now
 from ledger.proof.configured import configured_sealer
 from market.prices.candles import fold_all
+from market.prices.concentration import count_concentrations
 from market.prices.flags import scan_all
 from market.prices.publishing import publish_index
 from market.prices.reference import record_all
@@ -44,3 +45,9 @@ def record_references() -> int:
 def publish_prices() -> int:
     """Publish and sign what is due of the index."""
     return publish_index(configured_sealer(), now=database_now())
+
+
+@shared_task
+def count_holdings() -> int:
+    """Count how series are held, those whose figures are an hour old."""
+    return count_concentrations(now=database_now())
