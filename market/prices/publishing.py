@@ -77,8 +77,21 @@ def published() -> Published | None:
 
 def published_days(*, newest: int) -> list[IndexDay]:
     """The newest days, the newest first."""
-    rows = IndexPublication.objects.order_by("-day").values_list("json_line", flat=True)[:newest]
-    return [index.read_line(line) for line in rows]
+    return days_before(None, most=newest)
+
+
+def days_before(before: date | None, *, most: int) -> list[IndexDay]:
+    """Days, the newest first, from before a day on."""
+    rows = IndexPublication.objects.order_by("-day")
+    if before is not None:
+        rows = rows.filter(day__lt=before)
+    return [index.read_line(line) for line in rows.values_list("json_line", flat=True)[:most]]
+
+
+def newest_prices() -> dict[str, ClassPrice]:
+    """Each class as the newest published day says it."""
+    newest = published_days(newest=1)
+    return {each.gpu_class: each for each in newest[0].classes} if newest else {}
 
 
 def _due_days(now: datetime) -> list[date]:

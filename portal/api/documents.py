@@ -192,7 +192,7 @@ class RedemptionOut(serializers.Serializer):
     settled_at = Instant(allow_null=True)
 
 
-def _paged(name: str, row: type[serializers.Serializer]) -> type[serializers.Serializer]:
+def paged(name: str, row: type[serializers.Serializer]) -> type[serializers.Serializer]:
     fields: dict[str, Any] = {
         "results": row(many=True),
         "next": serializers.CharField(allow_null=True, help_text="The cursor of the next page; null on the last."),
@@ -200,7 +200,7 @@ def _paged(name: str, row: type[serializers.Serializer]) -> type[serializers.Ser
     return type(name, (serializers.Serializer,), fields)
 
 
-TradesOut = _paged("TradesOut", TradeOut)
-OrdersOut = _paged("OrdersOut", OrderOut)
-TransfersOut = _paged("TransfersOut", TransferOut)
-RedemptionsOut = _paged("RedemptionsOut", RedemptionOut)
+TradesOut = paged("TradesOut", TradeOut)
+OrdersOut = paged("OrdersOut", OrderOut)
+TransfersOut = paged("TransfersOut", TransferOut)
+RedemptionsOut = paged("RedemptionsOut", RedemptionOut)

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, include, path, re_path, register_converter
 
-from portal.api.views import about, bulk, ledger, market, orders, pages, redemptions
+from portal.api.views import about, bulk, ledger, market, orders, pages, prices, redemptions
 
 
 class CodeConverter:
@@ -38,6 +38,11 @@ v1: list[URLPattern | URLResolver] = [
     path("instruments/<code:code>/", market.instrument, name="instrument"),
     path("instruments/<code:code>/book/", market.book, name="book"),
     path("instruments/<code:code>/trades/", market.trades, name="trades"),
+    path("instruments/<code:code>/candles/", prices.candles, name="candles"),
+    path("instruments/<code:code>/statistics/", prices.statistics, name="statistics"),
+    path("index/", prices.index, name="index"),
+    path("conversions/", prices.conversion, name="conversions"),
+    path("concentrations/", prices.concentration, name="concentrations"),
     path("orders/", orders.orders, name="orders"),
     path("orders/bulk/", bulk.bulk, name="bulk"),
     path("orders/cancel-all/", orders.cancel_all, name="cancel-all"),

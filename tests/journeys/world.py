@@ -176,6 +176,8 @@ def arguments(name: str, objects: dict[str, Any]) -> dict[str, Any]:
         "api:instrument": {"code": objects["code"]},
         "api:book": {"code": objects["code"]},
         "api:trades": {"code": objects["code"]},
+        "api:candles": {"code": objects["code"]},
+        "api:statistics": {"code": objects["code"]},
         "api:order": {"order_id": objects["order"]},
         "api:receipt": {"entry_id": objects["entry"]},
         "api:redemption": {"public_id": objects["redemption"]},
