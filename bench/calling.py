@@ -1,6 +1,7 @@
-"""Callers that do the same thing as fast as they can for a while, as threads of this process."""
+"""Callers that do the same thing as fast as they can for a while, as threads of this process or as processes."""
 
 import itertools
+import multiprocessing
 import random
 import threading
 import time
@@ -35,6 +36,30 @@ def per_second(caller: Caller, *, callers: int, seconds: float, close: Callable[
     for thread in threads:
         thread.join()
     return done / spent
+
+
+def per_second_of_processes(caller: Caller, *, callers: int, seconds: float) -> float:
+    """The same by so many processes forked from this one, which must have no connection open: each makes its own."""
+    context = multiprocessing.get_context("fork")
+    start, rates = context.Barrier(callers), context.SimpleQueue()
+
+    def run(number: int) -> None:
+        call = caller(number)
+        call()
+        start.wait()
+        count, began = 0, time.perf_counter()
+        while time.perf_counter() - began < seconds:
+            call()
+            count += 1
+        rates.put(count / (time.perf_counter() - began))
+
+    processes = [context.Process(target=run, args=(number,)) for number in range(callers)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    assert not any(process.exitcode for process in processes), "a caller failed"
+    return sum(rates.get() for _ in processes)
 
 
 def some_pairs(choices: Sequence[int], seed: int) -> Iterator[tuple[int, int]]:

@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from bench.calling import per_second, some_pairs
+from bench.calling import Caller, per_second, per_second_of_processes, some_pairs
 from portal.embedded.postgres import EmbeddedPostgres
 
 ACCOUNTS = 1000
@@ -67,21 +67,23 @@ class Least:
 
     def threads(self, *, callers: int, seconds: float, seed: int) -> float:
         """Transfers a second by threads of this process, one connection each, as ours are."""
-        import psycopg
+        return per_second(self._caller(seed), callers=callers, seconds=seconds, close=lambda: None)
 
-        connections: list[psycopg.Connection] = []
+    def processes(self, *, callers: int, seconds: float, seed: int) -> float:
+        """The same by processes, which no common lock of Python holds up."""
+        return per_second_of_processes(self._caller(seed), callers=callers, seconds=seconds)
+
+    def _caller(self, seed: int) -> Caller:
+        import psycopg
 
         def caller(number: int) -> Callable[[], None]:
             pairs = some_pairs(range(1, ACCOUNTS + 1), seed + number)
+            # Closed with the last reference, at the end of the thread or process.
             connection = psycopg.connect(self.dsn, autocommit=True)
-            connections.append(connection)
 
             def call() -> None:
                 connection.execute("SELECT move(%s::bigint, %s::bigint, 1)", next(pairs), prepare=True)
 
             return call
 
-        rate = per_second(caller, callers=callers, seconds=seconds, close=lambda: None)
-        for connection in connections:
-            connection.close()
-        return rate
+        return caller

@@ -33,7 +33,8 @@ def ours(callers: int) -> str:
 
 
 HOT, BATCH_100, BATCH_1000 = "ours, one hot account, 8 callers", "ours, batches of 100", "ours, batches of 1000"
-TWO = "ours, batches of 1000, 2 callers"
+TWO = "ours, batches of 1000, 2 processes"
+PROCESSES = "least transfer, Python processes, 8"
 
 
 def measure(*, rounds: int, seconds: float, entries: int = LARGE) -> list[Row]:
@@ -65,10 +66,11 @@ def _points(pgbench: Pgbench, reference: Least, world: Any, seconds: float) -> d
             ours(count): lambda seed, n=count: world.singles(callers=n, seconds=seconds, seed=seed),
         }
     return points | {
+        PROCESSES: lambda seed: reference.processes(callers=8, seconds=seconds, seed=seed),
         HOT: lambda seed: world.singles(callers=8, seconds=seconds, seed=seed, hot=True),
         BATCH_100: lambda seed: world.batches(size=100, seconds=seconds, seed=seed),
         BATCH_1000: lambda seed: world.batches(size=1000, seconds=seconds, seed=seed),
-        TWO: lambda seed: world.batches(size=1000, seconds=seconds, seed=seed, callers=2),
+        TWO: lambda seed: world.batches_of_processes(size=1000, seconds=seconds, seed=seed, callers=2),
     }
 
 
@@ -78,7 +80,7 @@ def _rates(figures: dict[str, list[float]]) -> list[Row]:
         rows += [_row(figures, ours(count), least(count)), _row(figures, ours(count), threaded(count))]
     rows.append(_row(figures, HOT, ours(8)))
     for batch in (BATCH_100, BATCH_1000, TWO):
-        rows += [_row(figures, batch, least(8)), _row(figures, batch, threaded(8))]
+        rows += [_row(figures, batch, to) for to in (least(8), threaded(8), PROCESSES)]
     return rows
 
 

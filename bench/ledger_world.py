@@ -10,7 +10,7 @@ from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
-from bench.calling import per_second, some_pairs
+from bench.calling import Caller, per_second, per_second_of_processes, some_pairs
 from bench.world import some_wallets
 from ledger.assets import credits
 from ledger.door.posting import post_batch, post_single
@@ -86,12 +86,18 @@ class LedgerWorld:
 
         return per_second(caller, callers=callers, seconds=seconds, close=lambda: connection.close())
 
-    def batches(self, *, size: int, seconds: float, seed: int, callers: int = 1) -> float:
-        """Transfers a second in whole batches; making the requests is the caller's work and counted.
+    def batches(self, *, size: int, seconds: float, seed: int) -> float:
+        """Transfers a second in whole batches; making the requests is the caller's work and counted."""
+        caller = self._batch_caller(size, seed, 1)
+        return size * per_second(caller, callers=1, seconds=seconds, close=lambda: connection.close())
 
-        Several callers have wallets of their own, as departments do: on common ones each would wait for the other.
-        """
+    def batches_of_processes(self, *, size: int, seconds: float, seed: int, callers: int) -> float:
+        """The same by several processes, as a site has them, each for wallets of its own, as departments have them: on
+        common ones each would wait for the other."""
+        connection.close()
+        return size * per_second_of_processes(self._batch_caller(size, seed, callers), callers=callers, seconds=seconds)
 
+    def _batch_caller(self, size: int, seed: int, callers: int) -> Caller:
         def caller(number: int) -> Callable[[], None]:
             pairs, count = some_pairs(self.wallets[number::callers], seed + number), 0
 
@@ -105,7 +111,7 @@ class LedgerWorld:
 
             return call
 
-        return size * per_second(caller, callers=callers, seconds=seconds, close=lambda: connection.close())
+        return caller
 
     def grow(self, user: User, count: int) -> None:
         """So many postings more in the user's account."""

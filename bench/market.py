@@ -4,15 +4,14 @@ Rounds are interleaved, a ratio is taken within each, and the median of the roun
 """
 
 import itertools
-import json
 import os
-import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable
 from statistics import median
 from typing import Any
 
+from bench.calling import per_second, per_second_of_processes
 from bench.server import Pgbench, migrated_server
 from bench.table import Row, say
 
@@ -81,30 +80,11 @@ def _threads(world: Any, seed: int, callers: int, seconds: float) -> float:
 
     from market.orders import place_orders
 
-    counts = [0] * callers
-    start = threading.Barrier(callers + 1)
-    end = threading.Event()
-
-    def call(number: int) -> None:
+    def caller(number: int) -> Callable[[], None]:
         flow = world.flow(seed + number)
-        connection.ensure_connection()
-        start.wait()
-        while not end.is_set():
-            place_orders([flow.order()])
-            counts[number] += 1
-        connection.close()
+        return lambda: place_orders([flow.order()]) and None
 
-    threads = [threading.Thread(target=call, args=(number,)) for number in range(callers)]
-    for thread in threads:
-        thread.start()
-    start.wait()
-    began = time.perf_counter()
-    time.sleep(seconds)
-    done, spent = sum(counts), time.perf_counter() - began
-    end.set()
-    for thread in threads:
-        thread.join()
-    return done / spent
+    return per_second(caller, callers=callers, seconds=seconds, close=lambda: connection.close())
 
 
 def _quiet(world: Any, seed: int, seconds: float) -> tuple[float, float]:
@@ -147,29 +127,9 @@ def _orm(world: Any, seed: int, seconds: float) -> float:
 
     from bench.orm import place_with_orm
 
+    def caller(number: int) -> Callable[[], None]:
+        flow = world.flow(seed + number)
+        return lambda: place_with_orm(flow.order(), now=timezone.now())
+
     connections.close_all()
-    children = []
-    for number in range(CLIENTS):
-        read, write = os.pipe()
-        child = os.fork()
-        if child == 0:
-            status = 1
-            try:
-                flow = world.flow(seed + number)
-                count, start = 0, time.perf_counter()
-                while time.perf_counter() - start < seconds:
-                    place_with_orm(flow.order(), now=timezone.now())
-                    count += 1
-                os.write(write, json.dumps([count, time.perf_counter() - start]).encode())
-                status = 0
-            finally:
-                os._exit(status)
-        os.close(write)
-        children.append((child, read))
-    total = 0.0
-    for child, read in children:
-        assert os.waitpid(child, 0)[1] == 0, "a client of the ORM way failed"
-        count, spent = json.loads(os.read(read, 1000))
-        os.close(read)
-        total += count / spent
-    return total
+    return per_second_of_processes(caller, callers=CLIENTS, seconds=seconds)
