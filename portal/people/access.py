@@ -13,6 +13,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
 from ledger.models import Wallet
+from portal.people.errors import AdministersMarket
 from portal.people.models import Membership, Organisation, User
 
 Person = User | AnonymousUser
@@ -150,6 +151,22 @@ def may_act_for(user: Person, wallet: Wallet) -> bool:
 def may_trade(user: Person, wallet: Wallet) -> bool:
     """Whether orders may be placed for the wallet. What the wallet itself may not do, the ledger's policies say."""
     return may_act_for(user, wallet)
+
+
+def administers_market(user: Person) -> bool:
+    """Whether the person can halt or open instruments, issue what they trade, or decide what is a suspicious trade.
+
+    Department admins and operators can do so to every instrument, so it is asked of the person and not of a series.
+    """
+    return has_role(user, Role.DEPARTMENT_ADMIN, Role.OPERATOR) or is_superuser(user)
+
+
+def refuse_administrator(user: Person) -> None:
+    """To be called wherever a person places or amends an order, for whichever wallet. Cancelling is always allowed."""
+    if administers_market(user):
+        raise AdministersMarket(
+            _("You administer the market, so you cannot trade on it, for no wallet. Open orders can be cancelled.")
+        )
 
 
 def may_write(user: Person) -> bool:

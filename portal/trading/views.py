@@ -17,7 +17,14 @@ from market.errors import sentence_for
 from market.models import Instrument, Order
 from market.orders import cancel_order, cancel_orders, place_order
 from market.reads import depth, price_history
-from portal.people.access import acting_wallet, acting_wallet_or_none, may_trade, wallets_of
+from portal.people.access import (
+    acting_wallet,
+    acting_wallet_or_none,
+    administers_market,
+    may_trade,
+    refuse_administrator,
+    wallets_of,
+)
 from portal.trading.forms import AmendForm, TicketForm
 from portal.trading.pages import book_json, listed, market_context, orders_of, ticket_preview, wallet_accounts
 
@@ -78,6 +85,7 @@ def place(request: HttpRequest, code: str) -> HttpResponse:
     if not form.is_valid():
         return _ticket_again(request, found, form)
     try:
+        refuse_administrator(request.user)
         placed = place_order(
             instrument_id=found.id,
             wallet_id=wallet.id,
@@ -129,6 +137,7 @@ def amend(request: HttpRequest, order_id: int) -> HttpResponse:
     said, status = _("Type a quantity and a price with at most two decimals."), 422
     if form.is_valid():
         try:
+            refuse_administrator(request.user)
             said, status = _outcome(amend_order(order_id=order.id, **form.terms())), 200
         except Refusal as refusal:
             said = str(refusal)
@@ -160,7 +169,10 @@ def _instrument(code: str) -> Instrument:
 
 
 def _page(request: HttpRequest, found: Instrument, form: TicketForm) -> dict[str, object]:
-    context = market_context(found, now=timezone.now()) | {"form": form}
+    context = market_context(found, now=timezone.now()) | {
+        "form": form,
+        "administers": administers_market(request.user),
+    }
     wallet = acting_wallet_or_none(request) if request.user.is_authenticated else None
     if wallet is not None and may_trade(request.user, wallet):
         context |= _mine(request, found, wallet)

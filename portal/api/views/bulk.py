@@ -20,6 +20,7 @@ from portal.api.problems import Problem, problem_of, refused
 from portal.api.routing import documented, route, sent
 from portal.api.throttling import BulkRate
 from portal.api.views.orders import rejected
+from portal.people.access import refuse_administrator
 
 MOST = 1000
 
@@ -36,6 +37,7 @@ def bulk(request: Request) -> Response:
     """Place up to 1,000 orders; each is answered by itself, in its place."""
     asked = sent(request, _Shell)
     wallet = wallet_to_act_for(request, asked.get("wallet"))
+    refuse_administrator(request.user)
     instruments = _instruments(asked["orders"])
     form = BulkOrderIn()
     rows = [_read(form, row, wallet.id, instruments) for row in asked["orders"]]

@@ -19,7 +19,7 @@ from portal.api.forms import AmendIn, CancelAllIn, NothingIn, OrdersQuery, Place
 from portal.api.paging import page
 from portal.api.problems import CONTENT_TYPE, Problem, problem
 from portal.api.routing import IDEMPOTENCY_KEY, documented, idempotency_key, query, route, sent
-from portal.people.access import wallets_of, wallets_readable
+from portal.people.access import refuse_administrator, wallets_of, wallets_readable
 
 
 @documented("GET", "orders_list", ok=OrdersOut, query=OrdersQuery)
@@ -42,6 +42,7 @@ def order(request: Request, order_id: int) -> Response:
         query(request, NothingIn)
     elif request.method == "PATCH":
         terms = sent(request, AmendIn)
+        refuse_administrator(request.user)
         return Response(PlacedOut(amend_order(order_id=found.id, **terms)).data)
     elif request.method == "DELETE":
         cancel_order(order_id=found.id, now=timezone.now())
@@ -94,6 +95,7 @@ def _place(request: Request) -> Response:
     key, asked = idempotency_key(request), sent(request, PlaceIn)
     wallet = wallet_to_act_for(request, asked.pop("wallet", None))
     instrument = instrument_named(asked.pop("instrument"))
+    refuse_administrator(request.user)
     placed = place_order(instrument_id=instrument.id, wallet_id=wallet.id, client_order_id=key, **asked)
     if placed.status == Order.Status.REJECTED:
         return Response(rejected(placed), status=422, content_type=CONTENT_TYPE)
