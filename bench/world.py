@@ -8,15 +8,19 @@ from django.db import transaction
 from django.utils import timezone
 
 from ledger.assets import credits, define_pool_series
-from ledger.models import Wallet
+from ledger.governance.approvals import approve, ask_approval
+from ledger.models import Approval, Wallet
 from ledger.transfers import Move, post_transfer
 from ledger.wallets import account_of, open_wallet, system_wallet
 from market.answers import NewOrder
 from market.instruments import open_instrument
 from market.models import Instrument
 from market.orders import place_orders
+from portal.people.models import User
 
 RESTING = 10_000
+# Of credits and of compute, for each wallet.
+PLENTY = 10**12
 
 
 @dataclass
@@ -57,6 +61,7 @@ def some_wallets(count: int = 1000) -> list[int]:
 
 def some_world(code: str, wallets: list[int]) -> World:
     now = timezone.now()
+    _attest("h100-sxm-80gb", now)
     asset = define_pool_series(
         code=code, resource_class="h100-sxm-80gb", gpu_type="h100", gpu_memory_gb=80, network_gbps=400,
         priority="normal", dense_bf16_tflops=989, starts_at=datetime(2026, 1, 1, tzinfo=UTC),
@@ -67,7 +72,7 @@ def some_world(code: str, wallets: list[int]) -> World:
         for asset_id in (asset.id, credits(now=now).id):
             accounts = [account_of(wallet_id=wallet, asset_id=asset_id).id for wallet in wallets]
             issuer = account_of(wallet_id=system_wallet(Wallet.Role.ISSUER, now=now).id, asset_id=asset_id)
-            moves = [Move(issuer.id, -(10**12) * len(accounts)), *(Move(id_, 10**12) for id_ in accounts)]
+            moves = [Move(issuer.id, -PLENTY * len(accounts)), *(Move(id_, PLENTY) for id_ in accounts)]
             post_transfer(kind="ISSUE", moves=moves, now=now)
     world = World(wallets, instrument)
     chooser = random.Random(1)
@@ -80,3 +85,16 @@ def some_world(code: str, wallets: list[int]) -> World:
         )
     place_orders(resting)
     return world
+
+
+def _attest(resource_class: str, now: datetime) -> None:
+    """Capacity for whatever is issued here, asked for by one person and approved by another."""
+    asks, approves = (User.objects.get_or_create(email=f"{name}@example.org")[0].id for name in ("asks", "approves"))
+    content = {
+        "resource_class": resource_class, "gpus": 1_000_000, "starts_at": "2026-01-01T00:00:00+00:00",
+        "ends_at": "2099-01-01T00:00:00+00:00", "attestation": None,
+    }  # fmt: skip
+    asked = ask_approval(
+        kind=Approval.Kind.CAPACITY, content=content, reason="for the bench", requester_id=asks, now=now
+    )
+    approve(approval_id=asked.id, approver_id=approves, now=now)
