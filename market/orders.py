@@ -19,6 +19,7 @@ from market.combining import LARGEST_BATCH, combiner_for
 from market.entries import orders_entries
 from market.errors import BadOrder, OrderNotOpen
 from market.models import HIGHEST_PRICE, LARGEST_QUANTITY, Instrument, MarketEvent, Order
+from market.orderly import keep_orderly
 from market.settling import event_payload
 
 Result = TypeVar("Result")
@@ -63,6 +64,7 @@ def place_orders(orders: Sequence[NewOrder]) -> list[Answer]:
     """Place many orders, in the order given for each instrument; answers stand in the same places."""
     for order in orders:
         check_order(order)
+    keep_orderly(orders)
     places: dict[int, list[int]] = {}
     for place, order in enumerate(orders):
         places.setdefault(order.instrument_id, []).append(place)

@@ -296,6 +296,9 @@ REST_FRAMEWORK = {
     "EXCEPTION_HANDLER": "portal.api.problems.answer",
     "UNAUTHENTICATED_USER": None,
 }
+# Orders a minute that an owner may place whatever comes of them, and beyond those for each that trades.
+MARKET_FREE_ORDERS = env.int("MARKET_FREE_ORDERS", default=3000)
+MARKET_ORDERS_PER_TRADE = env.int("MARKET_ORDERS_PER_TRADE", default=50)
 # Requests a minute of one API key, by the scope they need; `bulk` is the calls that place many orders.
 API_RATES = {"read": 1200, "trade": 1200, "bulk": 60, "transfer": 120, "redeem": 60}
 SPECTACULAR_SETTINGS = {

@@ -11,6 +11,7 @@ from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
 from ledger.errors import Refusal
+from market.errors import TooManyOrders
 
 CONTENT_TYPE = "application/problem+json"
 # Refusals that are about the state of what is asked for, and not about what was sent.
@@ -68,6 +69,8 @@ def problem(code: str, detail: str, *, status: int, field: str | None = None, **
 
 
 def status_of(refusal: Refusal) -> int:
+    if isinstance(refusal, TooManyOrders):
+        return 429
     return 409 if refusal.code in CONFLICTS else 422
 
 
@@ -96,8 +99,9 @@ def answer(error: Exception, _context: dict[str, Any]) -> Response | None:
     headers = {}
     if getattr(error, "auth_header", None):
         headers["WWW-Authenticate"] = error.auth_header  # type: ignore[attr-defined]
-    if getattr(error, "wait", None):
-        headers["Retry-After"] = str(max(1, -int(-error.wait // 1)))  # type: ignore[attr-defined]
+    wait = getattr(error, "wait", None) or getattr(error, "retry_after", None)
+    if wait:
+        headers["Retry-After"] = str(max(1, -int(-wait // 1)))
     return Response(said, status=said["status"], headers=headers, content_type=CONTENT_TYPE)
 
 

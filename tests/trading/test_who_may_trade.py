@@ -1,4 +1,4 @@
-"""Nobody who administers the market trades on it: every role crossed with ticket, amendment and API; cancelling works."""
+"""Who administers the market does not trade on it: every role crossed with ticket, amendment and API; all may cancel."""
 
 from dataclasses import dataclass
 

@@ -4,7 +4,6 @@ import random
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 
-import psycopg
 import pytest
 
 from ledger.clock import database_now
@@ -12,9 +11,9 @@ from ledger.models import Entry
 from ledger.transfers import grant
 from market.prices.concentration import IDLE_DAYS, count_concentrations, newest_concentrations, shares
 from market.prices.models import Concentration
-from tests import cluster
 from tests.full import count
 from tests.ledger.builders import given, ruled, some_series, some_wallet
+from tests.market.prices.aging import made_older
 
 db = pytest.mark.django_db(transaction=True)
 
@@ -58,19 +57,12 @@ def test_wallets_of_one_owner_count_as_one_and_the_system_not_at_all():
     assert (found.idle, found.idle_days) == (0, 30)
 
 
-def made_earlier(days: int) -> None:
-    """Everything so far happened so many days ago: written by the database's owner, whom no trigger stops."""
-    with psycopg.connect(cluster.superuser_dsn(cluster.database_name())) as connection:
-        connection.execute("SET session_replication_role = replica")
-        connection.execute("UPDATE ledger_entry SET recorded_at = recorded_at - make_interval(days => %s)", [days])
-
-
 @db
 def test_idle_is_what_neither_moved_nor_was_redeemed_for_thirty_days():
     series, ada, ben, cleo = some_series(), some_wallet("Ada"), some_wallet("Ben"), some_wallet("Cleo")
     given(ada, series, 1000)
     given(ben, series, 500)
-    made_earlier(IDLE_DAYS + 1)
+    made_older("ledger_entry", "recorded_at", seconds=(IDLE_DAYS + 1) * 86400)
     now = database_now()
     grant(
         asset_id=series.id, from_wallet_id=ada.id, to_wallet_id=cleo.id, amount=300, now=now, scope="test", key="move"
