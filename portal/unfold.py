@@ -14,6 +14,12 @@ def _governs(request: HttpRequest) -> bool:
     return may_govern(request.user)
 
 
+def _reads_everything(request: HttpRequest) -> bool:
+    from portal.people.access import reads_everything
+
+    return reads_everything(request.user)
+
+
 def _uploads(request: HttpRequest) -> bool:
     return "/grantupload/" in request.path and not request.path.endswith(("/issue/", "/grant/"))
 
@@ -99,6 +105,7 @@ UNFOLD: dict[str, Any] = {
                     _page(_("Instruments"), "candlestick_chart", "market_instrument_changelist"),
                     _page(_("Orders"), "list_alt", "market_order_changelist"),
                     _page(_("Trades"), "swap_horiz", "market_trade_changelist"),
+                    _page(_("Suspicious trades"), "flag", "market_tradeflag_changelist", permission=_reads_everything),
                 ],
             },
             {

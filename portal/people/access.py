@@ -204,6 +204,11 @@ def may_halt(user: Person) -> bool:
     return may_write(user) and (has_role(user, Role.DEPARTMENT_ADMIN, Role.OPERATOR) or is_superuser(user))
 
 
+def may_judge_trades(user: Person) -> bool:
+    """Say of a flagged trade whether it was made for the tape."""
+    return may_write(user) and (is_operator(user) or is_superuser(user))
+
+
 def may_found(user: Person) -> bool:
     """Make departments and institutes, and say which partitions there are."""
     return may_write(user) and (is_operator(user) or is_superuser(user))

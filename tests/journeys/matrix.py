@@ -203,6 +203,8 @@ SHARED = {
     "market.instrument",
     "scheduler.resourceclass",
 }
+# Rows that tell who traded with whom: those who read everything, and no department's admin.
+WATCHED = {"market.tradeflag"}
 # What is made in the admin, and by whom of its roles.
 ADDED_BY = {
     "people.membership": ("admin", "other"),
@@ -217,6 +219,12 @@ ASK = {
     "here": row(LOGIN, LOGIN, admin=200, other=404, auditor=403, operator=200),
     "there": row(LOGIN, LOGIN, admin=404, other=200, auditor=403, operator=200),
     "missing": row(LOGIN, LOGIN, admin=404, other=404, auditor=403, operator=404),
+}
+# Deciding about a suspicious trade.
+JUDGE = {
+    "here": row(LOGIN, LOGIN, admin=403, other=403, auditor=403, operator=200),
+    "there": row(LOGIN, LOGIN, admin=403, other=403, auditor=403, operator=200),
+    "missing": row(LOGIN, LOGIN, admin=403, other=403, auditor=403, operator=404),
 }
 # Pages of our own within the admin, beside the models': who may open them.
 ADMIN_PAGES: dict[str, dict[str, dict[str, int]]] = {
@@ -240,6 +248,8 @@ ADMIN_PAGES: dict[str, dict[str, dict[str, int]]] = {
         "here": row(LOGIN, LOGIN, admin=200, other=200, auditor=403, operator=200),
         "missing": row(LOGIN, LOGIN, admin=404, other=404, auditor=403, operator=404),
     },
+    "market_tradeflag_confirm": JUDGE,
+    "market_tradeflag_clear": JUDGE,
     "market_instrument_resume": {
         "here": row(LOGIN, LOGIN, admin=200, other=200, auditor=403, operator=200),
         "missing": row(LOGIN, LOGIN, admin=404, other=404, auditor=403, operator=404),

@@ -24,6 +24,7 @@ from tests.journeys.matrix import (
     RULES,
     SHARED,
     STAFF,
+    WATCHED,
 )
 from tests.journeys.world import NO_ID, Two, arguments, make
 
@@ -104,6 +105,7 @@ def administration(role: str, two: Two) -> list[str]:
         for place in ("here", "there", "missing"):
             key = NO_ID if place == "missing" else two.objects[place][label]
             reaches = is_staff and place != "missing" and (label in SHARED or reach(role, place))
+            reaches = reaches and (label not in WATCHED or role in {"auditor", "operator"})
             code = LOGIN if not is_staff else 200 if reaches else 404
             expect(code, reverse(f"admin:{name}_change", args=[key]))
             expect(code, reverse(f"admin:{name}_history", args=[key]))

@@ -18,6 +18,7 @@ from ledger.proof.sealing import seal_entries
 from market.instruments import open_instrument
 from market.models import Instrument, Order, Trade
 from market.orders import place_order
+from market.prices.models import TradeFlag
 from portal.grants.models import GrantUpload
 from portal.people.models import User
 from scheduler.models import Redemption, ResourceClass
@@ -120,6 +121,7 @@ def objects_of(world: World) -> dict[str, Any]:
         "market.instrument": Instrument.objects.get().id,
         "market.order": order.id,
         "market.trade": trade.pk,
+        "market.tradeflag": some_flag(trade).id,
         "scheduler.redemption": redemption.id,
         "scheduler.resourceclass": ResourceClass.objects.get().id,
         "institutes.cohort": world.cohort.id,
@@ -127,6 +129,14 @@ def objects_of(world: World) -> dict[str, Any]:
         "institutes.enrolment": world.cohort.enrolments.get().id,
         "grants.grantupload": draft.id,
     }
+
+
+def some_flag(trade: Trade) -> TradeFlag:
+    """As if the trade had been found suspicious."""
+    return TradeFlag.objects.create(
+        trade=trade, instrument_id=trade.instrument_id, number=trade.number, kind="SAME_OWNER",
+        closing_trade=trade.number, facts={}, method=1, found_at=timezone.now(),
+    )  # fmt: skip
 
 
 NO_ID = 987_654
