@@ -13,11 +13,14 @@ from ledger.errors import NotEnough
 from ledger.transfers import lock_accounts
 from market.answers import PlacedOrder
 from market.bands import fee
-from market.clearing import clear_locked
+from market.clearing import AuctionDue, clear_locked
 from market.errors import AmendmentRefused, BadOrder, OrderNotOpen, sentence_for
+from market.leaving import let_go, take_out, write_event
 from market.models import GPU_SECONDS_PER_LOT, HIGHEST_PRICE, LARGEST_QUANTITY, Instrument, Order
-from market.orders import let_go, retried, take_out, write_event
+from market.orders import retried
+from market.phases import clock, refuse_no_cancel
 from market.settling import event_payload
+from market.uncrossing import end_auction
 
 
 def amend_order(*, order_id: int, quantity: int | None = None, limit_price: int | None = None) -> PlacedOrder:
@@ -26,12 +29,19 @@ def amend_order(*, order_id: int, quantity: int | None = None, limit_price: int 
     Raises OrderNotOpen, BadOrder, NotEnough, or AmendmentRefused where the amended order would be rejected; the order
     then stays as it was, place and all.
     """
-    return retried(lambda: _amend(order_id, quantity, limit_price))
+    while True:
+        try:
+            return retried(lambda: _amend(order_id, quantity, limit_price))
+        except AuctionDue as due:
+            end_auction(due.instrument_id)
 
 
 @transaction.atomic(durable=True)
 def _amend(order_id: int, quantity: int | None, limit_price: int | None) -> PlacedOrder:
     order = _lock_open(order_id)
+    if order.instrument.uncross_at is not None and order.instrument.uncross_at <= clock():
+        raise AuctionDue(order.instrument_id)
+    refuse_no_cancel(order.instrument, clock())
     wanted = order.quantity if quantity is None else quantity
     price = order.limit_price if limit_price is None else limit_price
     if isinstance(wanted, bool) or not 0 <= wanted <= LARGEST_QUANTITY:

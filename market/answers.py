@@ -48,7 +48,10 @@ class NewOrder:
 
 @dataclass(frozen=True, slots=True)
 class PlacedOrder:
-    """What became of an order; value and fees in 1/10,000 credit. `reason` is the code of a refusal, in errors.REASONS."""
+    """What became of an order; value and fees in 1/10,000 credit.
+
+    `reason` is the code of a refusal, in errors.REASONS.
+    """
 
     order_id: int
     status: str

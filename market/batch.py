@@ -205,6 +205,14 @@ class Clearing:
         maker.status, maker.reason, maker.open_quantity = "CANCELLED", reason, 0
         self.outcome.changed[maker.id] = maker
 
+    def shrink_maker(self, maker: Working, quantity: int) -> None:
+        """Less of a resting order is asked for from now on."""
+        maker.open_quantity -= quantity
+        maker.cut += quantity
+        self._let_go(maker, quantity)
+        self._level(maker, -quantity, 0)
+        self.outcome.changed[maker.id] = maker
+
     def _fill(self, order: Working, worst_price: int) -> None:
         """Match until nothing crosses, or the order meets its own owner's and is cancelled for it."""
         while order.status == "OPEN":
@@ -238,11 +246,7 @@ class Clearing:
         if quantity == maker.open_quantity:
             self.cancel_maker(maker, "self_trade")
         else:
-            maker.open_quantity -= quantity
-            maker.cut += quantity
-            self._let_go(maker, quantity)
-            self._level(maker, -quantity, 0)
-            self.outcome.changed[maker.id] = maker
+            self.shrink_maker(maker, quantity)
         if taker_ends:
             taker.status, taker.reason = "CANCELLED", "self_trade"
         else:

@@ -12,8 +12,19 @@ from market.answers import Answer, Answers, NewOrder, PlacedOrder, conflict
 from market.batch import Working, clear_batch
 from market.limits import refuse_special
 from market.loading import Loaded, enter, rules_of
-from market.models import Order
+from market.models import InstrumentChange, Order
+from market.phases import begin_auction, lock_instrument
 from market.settling import write
+from market.uncrossing import end_auction
+
+
+class AuctionDue(Exception):
+    """An auction has to be ended before anything else is cleared."""
+
+    def __init__(self, instrument_id: int) -> None:
+        super().__init__(instrument_id)
+        self.instrument_id = instrument_id
+
 
 _TRIES = 5
 # What market_enter takes out of the inbox at once.
@@ -36,6 +47,14 @@ def clear(instrument_id: int, orders: Sequence[NewOrder] = ()) -> Answers:
 
 
 def _clear(instrument_id: int, orders: Sequence[NewOrder]) -> Answers:
+    while True:
+        try:
+            return _clear_open(instrument_id, orders)
+        except AuctionDue:
+            end_auction(instrument_id)
+
+
+def _clear_open(instrument_id: int, orders: Sequence[NewOrder]) -> Answers:
     # An id asked for twice in one batch is placed once.
     once: dict[tuple[int, str], NewOrder] = {}
     for order in orders:
@@ -61,7 +80,7 @@ def _clear_once(instrument_id: int, orders: Sequence[NewOrder], *, block: bool) 
 
 def clear_locked(instrument_id: int, orders: Sequence[NewOrder], *, block: bool) -> Loaded | None:
     """Take the instrument's lock and clear everything waiting, in the caller's transaction; None where another has the
-    lock and the orders are in the inbox."""
+    lock and the orders are in the inbox. Raises AuctionDue where an auction is to be ended first."""
     assert_in_transaction()
     with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
         loaded = enter(cursor, instrument_id, orders, block=block)
@@ -71,6 +90,8 @@ def clear_locked(instrument_id: int, orders: Sequence[NewOrder], *, block: bool)
             loaded = enter(cursor, instrument_id, orders, block=block)
         if loaded is None:
             return None
+        if loaded.auction_is_due:
+            raise AuctionDue(instrument_id)
         new = [(loaded.new[order.key], order) for order in orders if order.key in loaded.new]
         waiting = [*loaded.inbox.values(), *(working for working, _ in new)]
         if waiting:
@@ -93,6 +114,9 @@ def _settle(
         rules=rules_of(loaded),
     )
     write(cursor, loaded, outcome, new)
+    if outcome.left_band:
+        instrument = lock_instrument(loaded.instrument_id)
+        begin_auction(instrument, cause=InstrumentChange.Cause.BAND, now=loaded.now)
 
 
 def _answer(order: NewOrder, loaded: Loaded, first: NewOrder) -> Answer | None:

@@ -1,26 +1,22 @@
 """Placing and cancelling orders."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import TypeVar
 from uuid import uuid4
 
-from django.db import OperationalError, connection, models, transaction
+from django.db import OperationalError, models, transaction
 from django.utils.translation import gettext as _
 from psycopg.errors import DeadlockDetected
 
 from ledger.clock import database_now
-from ledger.holds import change_held
-from ledger.log import write_entry
-from ledger.models import Entry
-from ledger.transfers import lock_accounts
 from market.answers import Answer, Answers, NewOrder, PlacedOrder
 from market.combining import LARGEST_BATCH, combiner_for
-from market.entries import orders_entries
-from market.errors import BadOrder, OrderNotOpen
-from market.models import HIGHEST_PRICE, LARGEST_QUANTITY, Instrument, MarketEvent, Order
+from market.errors import BadOrder, NoCancel, OrderNotOpen
+from market.leaving import take_out
+from market.models import HIGHEST_PRICE, LARGEST_QUANTITY, Order
 from market.orderly import keep_orderly
-from market.settling import event_payload
+from market.phases import clock, lock_instrument, refuse_no_cancel
 
 Result = TypeVar("Result")
 
@@ -102,31 +98,47 @@ def check_order(order: NewOrder) -> None:
 
 
 @transaction.atomic(durable=True)
-def cancel_order(*, order_id: int, now: datetime) -> Order:
-    """Take an order out of the book and give back what it held. Raises OrderNotOpen when it is done already."""
+def cancel_order(*, order_id: int, now: datetime, by_operator: bool = False) -> Order:
+    """Take an order out of the book and give back what it held. Raises OrderNotOpen when it is done already, and
+    NoCancel in the last part of an auction, where only operators can."""
     instrument_id = Order.objects.values_list("instrument_id", flat=True).get(id=order_id)
-    instrument = Instrument.objects.select_for_update(no_key=True).get(id=instrument_id)
+    instrument = lock_instrument(instrument_id)
     order = Order.objects.get(id=order_id)
     if order.status not in {Order.Status.WAITING, Order.Status.OPEN}:
         raise OrderNotOpen(
             _("Order %(id)s is already %(status)s.") % {"id": order.id, "status": order.get_status_display().lower()}
         )
-    take_out([order], instrument=instrument, reason="cancelled", now=now)
+    if not by_operator:
+        refuse_no_cancel(instrument, clock())
+    take_out([order], instrument=instrument, reason="by_operator" if by_operator else "cancelled", now=now)
     return order
 
 
 def cancel_orders(*, wallet_id: int, instrument_id: int | None = None, reason: str = "cancelled") -> int:
-    """Cancel all orders of the wallet, or those in one instrument; answers how many. Each instrument is an action."""
+    """Cancel all orders of the wallet, or those in one instrument; answers how many. Each instrument is an action.
+
+    Where an auction is about to end its orders stay, and the others are cancelled all the same; then NoCancel says so.
+    """
     mine = Order.objects.filter(wallet_id=wallet_id).unfinished()
     instruments = mine.values_list("instrument_id", flat=True) if instrument_id is None else [instrument_id]
-    return sum(_cancel_in(id_, mine, reason) for id_ in sorted(set(instruments)))
+    cancelled, kept = 0, None
+    for id_ in sorted(set(instruments)):
+        try:
+            cancelled += _cancel_in(id_, mine, reason)
+        except NoCancel as refusal:
+            kept = refusal
+    if kept is not None:
+        raise kept
+    return cancelled
 
 
 @transaction.atomic(durable=True)
-def _cancel_in(instrument_id: int, orders: models.QuerySet[Order], reason: str) -> int:
-    instrument = Instrument.objects.select_for_update(no_key=True).get(id=instrument_id)
+def _cancel_in(instrument_id: int, orders: models.QuerySet[Order], reason: str, *, always: bool = False) -> int:
+    instrument, now = lock_instrument(instrument_id), database_now()
     found = list(orders.filter(instrument_id=instrument_id).order_by("id"))
-    take_out(found, instrument=instrument, reason=reason, now=database_now())
+    if found and not always:
+        refuse_no_cancel(instrument, clock())
+    take_out(found, instrument=instrument, reason=reason, now=now)
     return len(found)
 
 
@@ -139,52 +151,9 @@ def expire_orders(*, limit: int = 500) -> int:
     for instrument_id, order_id in rows:
         ids.setdefault(instrument_id, []).append(order_id)
     return sum(
-        _cancel_in(instrument_id, due.filter(id__in=theirs), "order_expired")
+        _cancel_in(instrument_id, due.filter(id__in=theirs), "order_expired", always=True)
         for instrument_id, theirs in sorted(ids.items())
     )
-
-
-def take_out(orders: Sequence[Order], *, instrument: Instrument, reason: str, now: datetime) -> None:
-    """Cancel unfinished orders of a locked instrument, release what they hold and say so on the stream."""
-    falls: dict[int, int] = {}
-    levels: dict[tuple[str, int], list[int]] = {}
-    for order in orders:
-        if order.held:
-            falls[order.account_id] = falls.get(order.account_id, 0) - order.held
-        if order.status == Order.Status.OPEN:
-            level = levels.setdefault((order.side, order.limit_price), [0, 0])
-            level[0] -= order.open_quantity
-            level[1] -= 1
-        order.status, order.held, order.reason, order.done_at = Order.Status.CANCELLED, 0, reason, now
-    if falls:
-        let_go(instrument, falls, now)
-    Order.objects.bulk_update(orders, ["status", "held", "reason", "done_at"], batch_size=1000)
-    if levels:
-        write_event(instrument, event_payload(trades=[], levels=levels.items(), now=now), now=now)
-
-
-def let_go(instrument: Instrument, falls: Mapping[int, int], now: datetime) -> None:
-    """Lower what the accounts hold, and say so in the log."""
-    accounts = lock_accounts(list(falls))
-    change_held(list(falls), list(falls.values()))
-    changes = [
-        ((accounts[id_].wallet.public_id.bytes, bytes(accounts[id_].asset.definition_hash)), fall)
-        for id_, fall in falls.items()
-    ]
-    for entry in orders_entries(instrument.code, changes, now):
-        write_entry(kind=Entry.Kind.HOLD, body=entry.body, reference=entry.reference, now=now)
-
-
-def write_event(instrument: Instrument, payload: str, *, now: datetime) -> None:
-    """The next event of a locked instrument. Postgres reads the JSON, so it is written as text."""
-    instrument.last_event += 1
-    instrument.save(update_fields=["last_event"])
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"INSERT INTO {MarketEvent._meta.db_table} (instrument_id, number, payload, recorded_at)"  # noqa: S608
-            " VALUES (%s, %s, %s::jsonb, %s)",
-            [instrument.id, instrument.last_event, payload, now],
-        )
 
 
 def _submit(instrument_id: int, orders: Sequence[NewOrder]) -> Answers:

@@ -129,12 +129,16 @@ def write(
 
 
 def event_payload(
-    *, trades: Sequence[Sequence[object]], levels: Iterable[tuple[tuple[str, int], Sequence[int]]], now: datetime
+    *,
+    trades: Sequence[Sequence[object]],
+    levels: Iterable[tuple[tuple[str, int], Sequence[int]]],
+    now: datetime,
+    phase: str = "",
 ) -> str:
     """An event in JSON: trades as [number, price, quantity, taker's side], levels as [side, price, change of
-    quantity, change of orders]. No names, no ids of orders."""
+    quantity, change of orders], and the new phase where it changed. No names, no ids of orders."""
     changes = [[side, price, quantity, orders] for (side, price), (quantity, orders) in levels if quantity or orders]
-    content = {"at": now.isoformat(), "trades": trades, "levels": changes}
+    content = {"at": now.isoformat(), "trades": trades, "levels": changes} | ({"phase": phase} if phase else {})
     return json.dumps(content, separators=(",", ":"))
 
 

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from django.utils.translation import gettext as _
 
 from ledger.clock import database_now
-from market.errors import BadOrder
+from market.errors import BadOrder, NoCancel
 from market.models import CancelTimer
 from market.orders import cancel_orders
 
@@ -30,11 +30,15 @@ def set_cancel_timer(*, wallet_id: int, seconds: int | None) -> datetime | None:
 def run_cancel_timers(*, limit: int = 100) -> int:
     """Cancel for those who did not renew; answers how many orders.
 
-    The orders go first and the timer after them, so that one killed in between is taken up by the next round.
+    The orders go first and the timer after them, so that one killed in between is taken up by the next round, and so
+    is one whose orders are in an auction that is about to end.
     """
     due = CancelTimer.objects.filter(cancel_at__lte=database_now()).order_by("cancel_at")
     cancelled = 0
     for timer in due[:limit]:
-        cancelled += cancel_orders(wallet_id=timer.wallet_id, reason="not_renewed")
+        try:
+            cancelled += cancel_orders(wallet_id=timer.wallet_id, reason="not_renewed")
+        except NoCancel:
+            continue
         CancelTimer.objects.filter(wallet_id=timer.wallet_id, cancel_at=timer.cancel_at).delete()
     return cancelled

@@ -318,9 +318,9 @@ BEGIN
 END $$;
 """
 # What the end of an auction reads: the best of both sides at its price (or of all that crosses, where that is not known
-# yet), as market_enter's rows; so many orders of each side at most. Accounts are locked where the price is known.
+# yet), as market_enter's rows; so many orders of each side at most.
 AUCTION = """
-CREATE FUNCTION market_auction(p_instrument bigint, p_price bigint, p_lowest_buy bigint, p_highest_sell bigint, p_limit bigint)
+CREATE FUNCTION market_auction(p_instrument bigint, p_lowest_buy bigint, p_highest_sell bigint, p_limit bigint)
 RETURNS SETOF market_row LANGUAGE plpgsql
 SET enable_seqscan = off SET enable_sort = off SET enable_bitmapscan = off SET enable_hashjoin = off
 SET enable_mergejoin = off SET plan_cache_mode = force_generic_plan
@@ -374,12 +374,10 @@ BEGIN
         RETURN NEXT r;
         accounts := accounts || r.account || r.receiving;
     END LOOP;
-    IF p_price IS NOT NULL THEN
-        RETURN QUERY
-            SELECT 3::smallint, a.id, a.wallet_id, a.balance, a.held, NULL::bigint, NULL::bigint,
-                NULL::bigint, NULL::bigint, NULL::text, NULL::bytea
-            FROM ledger_lock_accounts(accounts) a;
-    END IF;
+    RETURN QUERY
+        SELECT 3::smallint, a.id, a.wallet_id, a.balance, a.held, NULL::bigint, NULL::bigint,
+            NULL::bigint, NULL::bigint, NULL::text, NULL::bytea
+        FROM ledger_lock_accounts(accounts) a;
 END $$;
 """
 # Fees follow fills; changes of instruments are history.

@@ -7,6 +7,7 @@ from ledger.governance.expiry import expire_balances, series_to_sweep
 from market.instruments import close_instrument, expired_instruments
 from market.orders import expire_orders
 from market.timers import run_cancel_timers
+from market.uncrossing import due_auctions, end_auction
 
 
 @shared_task
@@ -32,3 +33,9 @@ def cancel_what_is_over() -> int:
     while count := expire_orders():
         cancelled += count
     return cancelled
+
+
+@shared_task
+def end_auctions() -> int:
+    """End the auctions whose time has come; answers how many. Any clearing does so too, where one comes first."""
+    return sum(end_auction(instrument_id) for instrument_id in due_auctions())

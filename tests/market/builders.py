@@ -12,10 +12,11 @@ from django.utils import timezone
 from ledger.entries import parse
 from ledger.models import Account, Entry, Posting, Wallet
 from market.answers import NewOrder, PlacedOrder
-from market.instruments import open_instrument
+from market.instruments import halt_instrument, open_instrument, resume_instrument
 from market.models import GPU_SECONDS_PER_LOT, Instrument, Order, Trade
 from market.orders import place_order
 from market.rules import change_rules
+from market.uncrossing import end_auction
 from tests.ledger.builders import FAR, given, some_series, some_wallet, the_credits
 
 _numbers = itertools.count(1)
@@ -40,6 +41,27 @@ def some_trader(
 def with_rules(instrument: Instrument, **rules: int | None) -> Instrument:
     """The instrument with these fees, bands and times."""
     return change_rules(instrument_id=instrument.id, changes=rules, reason="", by_id=None, now=timezone.now())
+
+
+def in_auction(instrument: Instrument, *, collect: int = 3600, no_cancel: int = 0) -> Instrument:
+    """Halted, and resumed by an auction with these times."""
+    halt_instrument(instrument_id=instrument.id, reason="x", now=timezone.now())
+    return resume_instrument(
+        instrument_id=instrument.id, now=timezone.now(), collect_seconds=collect, no_cancel_seconds=no_cancel
+    )
+
+
+def auction_over(instrument: Instrument) -> Instrument:
+    """The auction's time has come, and it is ended."""
+    make_due(instrument)
+    assert end_auction(instrument.id)
+    instrument.refresh_from_db()
+    return instrument
+
+
+def make_due(instrument: Instrument) -> None:
+    now = timezone.now()
+    Instrument.objects.filter(id=instrument.id).update(no_cancel_at=now, uncross_at=now)
 
 
 def fees_received() -> int:

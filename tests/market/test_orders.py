@@ -213,9 +213,10 @@ def test_a_halted_instrument_takes_no_orders_but_cancels():
     halt_instrument(instrument_id=instrument.id, reason="Cooling works.", now=timezone.now())
     refused = placed(instrument, ada, "BUY", 5, 100)
     cancelled = cancel_order(order_id=bid.order_id, now=timezone.now())
-    resume_instrument(instrument_id=instrument.id, now=timezone.now())
+    resume_instrument(instrument_id=instrument.id, now=timezone.now(), collect_seconds=0, no_cancel_seconds=0)
     taken = placed(instrument, ada, "BUY", 5, 100)
 
+    assert Instrument.objects.get().phase == "CONTINUOUS"
     assert (refused.status, refused.reason) == ("REJECTED", "instrument_halted")
     assert cancelled.status == "CANCELLED"
     assert taken.status == "OPEN"

@@ -1,0 +1,136 @@
+"""Ending an auction: one price, then trades at it in as many transactions as it takes, then open again.
+
+What an auction has come to is in the instrument's row: its price is there from the first of these transactions to the
+last. So it can be killed between any two, and whoever comes next goes on: the worker's beat, or any clearing. An order
+that comes while it goes on is cleared after it.
+"""
+
+from datetime import datetime
+from typing import Any
+
+import psycopg
+from django.db import connection, transaction
+
+from market.auctions.pairing import pair_off, settle_price
+from market.batch import Outcome
+from market.leaving import take_out
+from market.limits import refuse_special
+from market.loading import Loaded, read
+from market.models import Instrument, InstrumentChange, Order
+from market.phases import change_phase, clock, lock_instrument
+from market.settling import write
+
+# So many orders of each side, and trades, in one transaction.
+CHUNK = 1000
+_EVERYTHING = 2**40
+
+
+def due_auctions() -> list[int]:
+    """Instruments whose auction ends now, or has begun to end."""
+    due = Instrument.objects.filter(phase=Instrument.Phase.AUCTION, uncross_at__lte=clock())
+    return list(due.order_by("id").values_list("id", flat=True))
+
+
+def end_auction(instrument_id: int) -> bool:
+    """Uncross what is due and open the instrument again; False where nothing was due. Two at once share the work: each
+    transaction takes the instrument's lock and goes on from where the one before it left off."""
+    moved = False
+    while _move_on(instrument_id):
+        moved = True
+    return moved
+
+
+@transaction.atomic(durable=True)
+def _move_on(instrument_id: int) -> bool:
+    """One transaction's worth of it; False where there is nothing to do."""
+    instrument = lock_instrument(instrument_id)
+    now = clock()
+    if instrument.uncross_at is None or instrument.uncross_at > now:
+        return False
+    if instrument.uncross_price is not None:
+        _settle_some(instrument)
+    elif (crossing := _crossing(instrument)) is None or not _fix_price(instrument, *crossing):
+        _open(instrument, now)
+    return True
+
+
+def _crossing(instrument: Instrument) -> tuple[int, int, list[int]] | None:
+    """The lowest ask and the highest bid where they cross, and the ends of the limit prices."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT min(limit_price) FILTER (WHERE side = 'SELL'), max(limit_price) FILTER (WHERE side = 'BUY'),
+                min(limit_price) FILTER (WHERE kind = 'LIMIT'), max(limit_price) FILTER (WHERE kind = 'LIMIT')
+            FROM market_order WHERE instrument_id = %s AND status = 'OPEN'
+            """,
+            [instrument.id],
+        )
+        lowest_ask, highest_bid, *ends = cursor.fetchone()
+    if lowest_ask is None or highest_bid is None or highest_bid < lowest_ask:
+        return None
+    return lowest_ask, highest_bid, [end for end in ends if end is not None]
+
+
+def _fix_price(instrument: Instrument, lowest_ask: int, highest_bid: int, ends: list[int]) -> bool:
+    """Find the price and keep it; False where there is none."""
+    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
+        loaded = _load(cursor, instrument, lowest_ask, highest_bid, _EVERYTHING)
+        reference = instrument.reference_price if instrument.last_price is None else instrument.last_price
+        found, outcome = settle_price(
+            loaded.resting, reference, ends=ends, available=loaded.available, last_priority=loaded.last_priority
+        )
+        _write(cursor, loaded, outcome)
+    if found.price is None:
+        # What would have met its own owner is gone, and nothing else crosses but what has no price to trade at.
+        return False
+    Instrument.objects.filter(id=instrument.id).update(uncross_price=found.price)
+    return True
+
+
+def _settle_some(instrument: Instrument) -> None:
+    price = instrument.uncross_price
+    assert price is not None
+    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
+        loaded = _load(cursor, instrument, price, price, CHUNK)
+        outcome = pair_off(
+            loaded.resting, price, available=loaded.available, last_priority=loaded.last_priority, limit=CHUNK
+        )
+        _write(cursor, loaded, outcome)
+    if not outcome.changed:
+        # All that could trade at the price has; what else crosses by now, where orders gave way, gets a price anew.
+        Instrument.objects.filter(id=instrument.id).update(uncross_price=None, reference_price=price)
+
+
+def _load(
+    cursor: psycopg.Cursor[Any], instrument: Instrument, lowest_buy: int, highest_sell: int, limit: int
+) -> Loaded:
+    cursor.execute(
+        "SELECT * FROM market_auction(%s::bigint, %s::bigint, %s::bigint, %s::bigint)",
+        [instrument.id, str(lowest_buy), str(highest_sell), str(limit)],
+        prepare=True,
+        binary=True,
+    )
+    loaded = read(cursor.fetchall())
+    refuse_special(loaded)
+    return loaded
+
+
+def _write(cursor: psycopg.Cursor[Any], loaded: Loaded, outcome: Outcome) -> None:
+    if outcome.changed:
+        write(cursor, loaded, outcome, [])
+
+
+def _open(instrument: Instrument, now: datetime) -> None:
+    """The auction is over: market orders wait no longer, all else trades on."""
+    left = list(
+        Order.objects.filter(instrument=instrument, status=Order.Status.OPEN, kind=Order.Kind.MARKET).order_by("id")
+    )
+    instrument.refresh_from_db()
+    take_out(left, instrument=instrument, reason="auction_over", now=now)
+    change_phase(
+        instrument,
+        Instrument.Phase.CONTINUOUS,
+        cause=InstrumentChange.Cause.UNCROSSED,
+        now=now,
+        content={"price": instrument.reference_price, "last_trade": instrument.last_trade},
+    )
