@@ -12,6 +12,7 @@ import psycopg
 from django.db import connection, transaction
 
 from market.auctions.pairing import pair_off, settle_price
+from market.auctions.reads import edges, reference_of
 from market.batch import Outcome
 from market.leaving import take_out
 from market.limits import refuse_special
@@ -49,36 +50,22 @@ def _move_on(instrument_id: int) -> bool:
         return False
     if instrument.uncross_price is not None:
         _settle_some(instrument)
-    elif (crossing := _crossing(instrument)) is None or not _fix_price(instrument, *crossing):
+    elif not _fix_price(instrument):
         _open(instrument, now)
     return True
 
 
-def _crossing(instrument: Instrument) -> tuple[int, int, list[int]] | None:
-    """The lowest ask and the highest bid where they cross, and the ends of the limit prices."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            SELECT min(limit_price) FILTER (WHERE side = 'SELL'), max(limit_price) FILTER (WHERE side = 'BUY'),
-                min(limit_price) FILTER (WHERE kind = 'LIMIT'), max(limit_price) FILTER (WHERE kind = 'LIMIT')
-            FROM market_order WHERE instrument_id = %s AND status = 'OPEN'
-            """,
-            [instrument.id],
-        )
-        lowest_ask, highest_bid, *ends = cursor.fetchone()
-    if lowest_ask is None or highest_bid is None or highest_bid < lowest_ask:
-        return None
-    return lowest_ask, highest_bid, [end for end in ends if end is not None]
-
-
-def _fix_price(instrument: Instrument, lowest_ask: int, highest_bid: int, ends: list[int]) -> bool:
+def _fix_price(instrument: Instrument) -> bool:
     """Find the price and keep it; False where there is none."""
+    highest_bid, lowest_ask, ends = edges(instrument.id)
+    if highest_bid is None or lowest_ask is None or highest_bid < lowest_ask:
+        return False
     with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
         loaded = _load(cursor, instrument, lowest_ask, highest_bid, _EVERYTHING)
-        reference = instrument.reference_price if instrument.last_price is None else instrument.last_price
         found, outcome = settle_price(
-            loaded.resting, reference, ends=ends, available=loaded.available, last_priority=loaded.last_priority
-        )
+            loaded.resting, reference_of(instrument), ends=ends, available=loaded.available,
+            last_priority=loaded.last_priority,
+        )  # fmt: skip
         _write(cursor, loaded, outcome)
     if found.price is None:
         # What would have met its own owner is gone, and nothing else crosses but what has no price to trade at.
