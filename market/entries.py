@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import NamedTuple
 
-from ledger.entries import MAX_SIDES, hold_body, leaf_hash, transfer_body
+from ledger.entries import MAX_SIDES, TransferBodies, hold_body, leaf_hash, pack_side
 from market.batch import GPU_SECONDS_PER_LOT, BatchTrade, Outcome
 from market.loading import Loaded
 from market.matching import BUY
@@ -40,15 +40,16 @@ def hold_entries(loaded: Loaded, outcome: Outcome) -> tuple[list[LogEntry], list
 
 def trade_entries(loaded: Loaded, trades: Iterable[BatchTrade]) -> Iterator[LogEntry]:
     """One transfer a trade, its fees in it, numbered on from the instrument's last."""
-    price, base = loaded.price_tag, loaded.base_tag
+    price, base, bodies = loaded.price_tag, loaded.base_tag, TransferBodies(loaded.now)
     for number, trade in enumerate(trades, loaded.last_trade + 1):
         (_, paid), (_, got), (_, given), (_, taken), *fees = postings(loaded, trade)
         buyer, seller = trade.buyer.wallet_tag, trade.seller.wallet_tag
-        sides = [(buyer, price, paid), (seller, price, got), (seller, base, given), (buyer, base, taken)]
+        sides = pack_side(buyer, price, paid) + pack_side(seller, price, got)
+        sides += pack_side(seller, base, given) + pack_side(buyer, base, taken)
         if fees:
-            sides.append((loaded.fees_tag, price, fees[0][1]))
+            sides += pack_side(loaded.fees_tag, price, fees[0][1])
         reference = f"trade:{loaded.code}:{number}"
-        body = transfer_body(kind="TRADE", reference=reference, recorded_at=loaded.now, postings=sides)
+        body = bodies.body("TRADE", reference, sides)
         yield LogEntry("TRANSFER", reference, body, leaf_hash(body))
 
 

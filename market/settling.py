@@ -3,14 +3,14 @@
 import json
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from itertools import chain
 from typing import Any
 
 import psycopg
 
 from market.answers import NewOrder
-from market.batch import BatchTrade, Outcome, Working
-from market.entries import LogEntry, hold_entries, postings, trade_entries
+from market.batch import Outcome, Working
+from market.copying import copy_orders, copy_trades
+from market.entries import hold_entries, postings, trade_entries
 from market.loading import Loaded, expiry_of, integers, optional_integers, options_of
 
 # From about this many rows on COPY is faster than arrays (clearing.md).
@@ -55,11 +55,11 @@ def write(
     last_price = trades[-1].price if trades else loaded.last_price
     if len(new) >= COPY_FROM:
         # What is not plain is rare, and goes with the rest.
-        _copy_orders(cursor, loaded, [pair for pair in new if _is_plain(*pair)])
+        copy_orders(cursor, loaded, [pair for pair in new if _is_plain(*pair)])
         new = [pair for pair in new if not _is_plain(*pair)]
     falls, rises = hold_entries(loaded, outcome)
     if len(trades) >= COPY_FROM:
-        _copy_trades(cursor, loaded, before, falls, trades)
+        copy_trades(cursor, loaded, before, falls, trades)
         before, falls, trades = {}, [], []
     entries = [*falls, *trade_entries(loaded, trades), *rises]
     sides = [(place, *side) for place, trade in enumerate(trades, 1) for side in postings(loaded, trade)]
@@ -142,88 +142,8 @@ def event_payload(
     return json.dumps(content, separators=(",", ":"))
 
 
-def _copy_orders(cursor: psycopg.Cursor[Any], loaded: Loaded, new: Sequence[tuple[Working, NewOrder]]) -> None:
-    """Fees are in columns of their own that have a default: who charges none does not carry them."""
-    charges = bool(loaded.taker_bp)
-    with cursor.copy(
-        "COPY market_order (id, instrument_id, wallet_id, account_id, receiving_account_id, side, limit_price,"
-        " quantity, time_in_force, client_order_id, status, filled_quantity, filled_value, held, priority, reason,"
-        f" placed_at, done_at{', maker_fee_bp, taker_fee_bp, fees_paid' if charges else ''})"
-        " FROM STDIN (FORMAT BINARY)"
-    ) as copy:
-        copy.set_types(
-            [
-                "int8", "int8", "int8", "int8", "int8", "text", "int8", "int8", "text", "text", "text", "int8", "int8",
-                "int8", "int8", "text", "timestamptz", "timestamptz", *(["int2", "int2", "int8"] if charges else ()),
-            ]
-        )  # fmt: skip
-        for working, order in new:
-            row: tuple[Any, ...] = (
-                working.id, loaded.instrument_id, working.wallet, working.account, working.receiving_account,
-                working.side, working.limit_price, order.quantity, order.time_in_force, order.client_order_id,
-                working.status, working.filled_quantity, working.filled_value, working.held,
-                working.priority or None, working.reason, loaded.now,
-                None if working.status == "OPEN" else loaded.now,
-            )  # fmt: skip
-            copy.write_row((*row, working.maker_bp, working.taker_bp, working.fees) if charges else row)
-
-
 def _is_plain(working: Working, order: NewOrder) -> bool:
     return order.is_plain and order.expires_at is None and not working.cut
-
-
-def _copy_trades(
-    cursor: psycopg.Cursor[Any],
-    loaded: Loaded,
-    before: dict[int, int],
-    falls: Sequence[LogEntry],
-    trades: Sequence[BatchTrade],
-) -> None:
-    """Changes of held, then entries, postings and trades. Rows are made while Postgres takes in the ones before."""
-    cursor.execute(
-        "SELECT ARRAY(SELECT nextval('ledger_entry_id_seq') FROM generate_series(1, %s::integer)),"
-        " ledger_change_held(%s::bigint[], %s::bigint[])",
-        [str(len(falls) + len(trades)), integers(before), integers(before.values())],
-        prepare=True,
-        binary=True,
-    )
-    row = cursor.fetchone()
-    assert row is not None
-    ids: list[int] = row[0]
-    entries = chain(falls, trade_entries(loaded, trades))
-    with cursor.copy(
-        "COPY ledger_entry (id, kind, transfer_kind, reference, body, leaf_hash, recorded_at)"
-        " FROM STDIN (FORMAT BINARY)"
-    ) as copy:
-        copy.set_types(["int8", "text", "text", "text", "bytea", "bytea", "timestamptz"])
-        for id_, entry in zip(ids, entries, strict=True):
-            trades_kind = "TRADE" if entry.kind == "TRANSFER" else None
-            copy.write_row((id_, entry.kind, trades_kind, entry.reference, entry.body, entry.leaf, loaded.now))
-    ids = ids[len(falls) :]
-    with cursor.copy("COPY ledger_posting (transfer_id, account_id, amount) FROM STDIN (FORMAT BINARY)") as copy:
-        copy.set_types(["int8", "int8", "int8"])
-        for id_, trade in zip(ids, trades, strict=True):
-            for account, amount in postings(loaded, trade):
-                copy.write_row((id_, account, amount))
-    _copy_trade_rows(cursor, loaded, ids, trades)
-
-
-def _copy_trade_rows(
-    cursor: psycopg.Cursor[Any], loaded: Loaded, ids: Sequence[int], trades: Sequence[BatchTrade]
-) -> None:
-    charged = any(trade.maker_fee or trade.taker_fee for trade in trades)
-    with cursor.copy(
-        "COPY market_trade (instrument_id, number, maker_id, taker_id, taker_side, price, quantity, transfer_id,"
-        f" traded_at{', maker_fee, taker_fee' if charged else ''}) FROM STDIN (FORMAT BINARY)"
-    ) as copy:
-        types = ["int8", "int8", "int8", "int8", "text", "int8", "int8", "int8", "timestamptz"]
-        copy.set_types([*types, "int8", "int8"] if charged else types)
-        for number, (id_, trade) in enumerate(zip(ids, trades, strict=True), loaded.last_trade + 1):
-            row: tuple[Any, ...] = (
-                loaded.instrument_id, number, trade.maker.id, trade.taker.id, trade.taker.side, trade.price,
-                trade.quantity, id_, loaded.now,
-            )  # fmt: skip
-            copy.write_row((*row, trade.maker_fee, trade.taker_fee) if charged else row)
 
 
 def _payload(loaded: Loaded, outcome: Outcome) -> str:
