@@ -1,1 +1,1 @@
-"""The landing page, the operator's status page and health checks."""
+"""The landing page, the public price pages (index, conversion, concentration), the status page and health checks."""

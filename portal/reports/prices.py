@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from django.db.models import Max, Min, QuerySet, Sum
+from django.db.models import Max, Min, QuerySet
 
 from ledger.models import Asset
 from market.models import Instrument, Order, Trade
+from market.prices.statistics import day_figures
 
 # The little line of recent prices: a drawing of 100 by 24 units.
 WIDTH, HEIGHT = 100, 24
@@ -45,12 +46,8 @@ def quotes(*, now: datetime, most: int = 8) -> list[Quote]:
     resting = Order.objects.filter(instrument__in=ids, status=Order.Status.OPEN)
     bids = resting.filter(side=Order.Side.BUY).values_list("instrument").annotate(best=Max("limit_price"))
     asks = resting.filter(side=Order.Side.SELL).values_list("instrument").annotate(best=Min("limit_price"))
-    day = (
-        Trade.objects.filter(instrument__in=ids, traded_at__gt=now - timedelta(days=1))
-        .values_list("instrument")
-        .annotate(total=Sum("quantity"))
-    )
-    best_bids, best_asks, totals = dict(bids), dict(asks), dict(day)
+    days = day_figures(ids, now=now)
+    best_bids, best_asks = dict(bids), dict(asks)
     return [
         Quote(
             instrument=instrument,
@@ -58,7 +55,7 @@ def quotes(*, now: datetime, most: int = 8) -> list[Quote]:
             bid=best_bids.get(instrument.id),
             ask=best_asks.get(instrument.id),
             last=instrument.last_price,
-            day_quantity=totals.get(instrument.id, 0),
+            day_quantity=days[instrument.id].volume if instrument.id in days else 0,
             line=line(recent_prices(instrument)),
         )
         for instrument in found

@@ -80,6 +80,13 @@ ROSTER = Rule(
 RULES: dict[str, Rule] = {
     "landing": public(),
     "status": public(),
+    "price-index": public(),
+    # Nothing is published in the matrix's world.
+    "index-json": public("missing"),
+    "index-csv": public("missing"),
+    "index-note": public("missing"),
+    "conversion": public(),
+    "concentration": public(),
     "livez": public(),
     "readyz": public(),
     "institutes": public(),
