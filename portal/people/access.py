@@ -209,6 +209,11 @@ def may_judge_trades(user: Person) -> bool:
     return may_write(user) and (is_operator(user) or is_superuser(user))
 
 
+def may_operate_market(user: Person) -> bool:
+    """Halt or resume everything, set fees, bands and modes."""
+    return may_write(user) and (is_operator(user) or is_superuser(user))
+
+
 def may_found(user: Person) -> bool:
     """Make departments and institutes, and say which partitions there are."""
     return may_write(user) and (is_operator(user) or is_superuser(user))

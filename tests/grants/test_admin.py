@@ -15,7 +15,7 @@ from django.urls import reverse
 
 from ledger.models import Account, Entry, Posting, Wallet
 from market.instruments import open_instrument
-from market.models import Instrument
+from market.models import Instrument, InstrumentChange
 from portal.people.access import people_listed, wallets_listed
 from portal.people.models import Membership, Organisation
 from scheduler.models import ResourceClass
@@ -289,8 +289,13 @@ def test_an_instrument_is_halted_and_resumed():
 
     client.post(f"/admin/market/instrument/{instrument.id}/halt/", {"reason": "prices look wrong"})
     assert Instrument.objects.get().phase == "HALTED"
-    client.post(f"/admin/market/instrument/{instrument.id}/resume/")
-    assert Instrument.objects.get().phase == "CONTINUOUS"
+    client.post(f"/admin/market/instrument/{instrument.id}/resume/", {"reason": "they were right"})
+    assert Instrument.objects.get().phase == "AUCTION"
+    changes = InstrumentChange.objects.order_by("id").values_list("cause", "phase", "reason", "changed_by")
+    assert list(changes) == [
+        ("HALTED", "HALTED", "prices look wrong", world.admin.pk),
+        ("RESUMED", "AUCTION", "they were right", world.admin.pk),
+    ]
 
 
 def test_an_auditor_reads_all_and_every_post_is_refused():

@@ -233,6 +233,11 @@ JUDGE = {
     "there": row(LOGIN, LOGIN, admin=403, other=403, auditor=403, operator=200),
     "missing": row(LOGIN, LOGIN, admin=403, other=403, auditor=403, operator=404),
 }
+# Running the market.
+OPERATE = {
+    "here": row(LOGIN, LOGIN, admin=403, other=403, auditor=403, operator=200),
+    "missing": row(LOGIN, LOGIN, admin=403, other=403, auditor=403, operator=404),
+}
 # Pages of our own within the admin, beside the models': who may open them.
 ADMIN_PAGES: dict[str, dict[str, dict[str, int]]] = {
     "issue_tokens": {"": row(LOGIN, LOGIN, admin=200, other=200, auditor=403, operator=403)},
@@ -255,6 +260,10 @@ ADMIN_PAGES: dict[str, dict[str, dict[str, int]]] = {
         "here": row(LOGIN, LOGIN, admin=200, other=200, auditor=403, operator=200),
         "missing": row(LOGIN, LOGIN, admin=404, other=404, auditor=403, operator=404),
     },
+    "market_instrument_set_mode": OPERATE,
+    "market_instrument_set_rules": OPERATE,
+    "market_instrument_halt_all": {"": row(LOGIN, LOGIN, admin=403, other=403, auditor=403, operator=200)},
+    "market_instrument_resume_all": {"": row(LOGIN, LOGIN, admin=403, other=403, auditor=403, operator=200)},
     "market_tradeflag_confirm": JUDGE,
     "market_tradeflag_clear": JUDGE,
     "market_instrument_resume": {

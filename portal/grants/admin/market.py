@@ -1,40 +1,36 @@
-"""Instruments, which may be halted and resumed, and their orders and trades, which are read."""
+"""Instruments, which operators run, and their orders and trades, which are read."""
 
 from __future__ import annotations
 
-from typing import Any
-
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
-from django.urls import reverse
-from django.utils import timezone
-from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
-from unfold.decorators import action, display
+from unfold.decorators import display
 
-from ledger.errors import Refusal
-from market.instruments import halt_instrument, resume_instrument
 from market.models import Instrument, Order, Trade
-from portal.grants.forms import ReasonForm
-from portal.people.access import Person, may_halt, reads_everything, wallets_governed
+from portal.grants.admin.operating import OperatingAdmin
+from portal.people.access import Person, reads_everything, wallets_governed
 from portal.people.admin_base import ScopedAdmin, ScopedFilter
-from portal.people.forms import posted
 from portal.people.templatetags import units
 
-PHASE = {"CONTINUOUS": "success", "HALTED": "warning", "CLOSED": "info"}
+PHASE = {
+    "CONTINUOUS": "success", "AUCTION": "info", "POST_ONLY": "info", "CANCEL_ONLY": "warning", "HALTED": "warning",
+    "CLOSED": "info",
+}  # fmt: skip
 
 
 @admin.register(Instrument)
-class InstrumentAdmin(ScopedAdmin):
+class InstrumentAdmin(OperatingAdmin):
     list_display = ("code", "phase_shown", "last_price_shown", "halted_reason", "opened_at")
     list_filter = ("phase",)
     search_fields = ("code",)
     ordering = ("code",)
-    fields = ("code", "asset", "phase", "halted_reason", "last_price_shown", "last_trade", "opened_at")
+    fields = (
+        "code", "asset", "phase", "halted_reason", "last_price_shown", "last_trade", "maker_fee_bp", "taker_fee_bp",
+        "static_band_bp", "dynamic_band_bp", "reference_price", "collect_seconds", "no_cancel_seconds", "no_cancel_at",
+        "uncross_at", "opened_at",
+    )  # fmt: skip
     readonly_fields = ("last_price_shown",)
-    actions_detail = ("halt", "resume")
     exported = ("code", "phase", "halted_reason", "last_price", "opened_at")
 
     def visible(self, user: Person) -> QuerySet[Instrument]:
@@ -47,60 +43,6 @@ class InstrumentAdmin(ScopedAdmin):
     @admin.display(description=_("last price"), ordering="last_price")
     def last_price_shown(self, instrument: Instrument) -> str:
         return units.price(instrument.last_price) or "–"
-
-    def has_halt_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
-        return may_halt(request.user)
-
-    @action(description=_("Halt"), url_path="halt", permissions=["halt"], icon="pause_circle")
-    def halt(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Refuse new orders, with a reason."""
-        instrument: Instrument = self.one_or_404(request, object_id)
-        form = ReasonForm(posted(request))
-        if request.method == "POST" and form.is_valid():
-            reason = form.cleaned_data["reason"]
-            return self.done(request, instrument, f"Halted: {reason}", gettext("%(code)s is halted."), reason=reason)
-        return self.page(
-            request,
-            "admin/reason.html",
-            status=422 if form.errors else 200,
-            title=gettext("Halt %(code)s") % {"code": instrument.code},
-            explain=gettext(
-                "New orders are refused until it is resumed. Orders in the book stay and can be cancelled."
-            ),
-            form=form,
-            button=gettext("Halt"),
-            back=reverse("admin:market_instrument_change", args=[instrument.id]),
-        )
-
-    @action(description=_("Resume"), url_path="resume", permissions=["halt"], icon="play_circle")
-    def resume(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        instrument: Instrument = self.one_or_404(request, object_id)
-        if request.method == "POST":
-            return self.done(request, instrument, "Resumed", gettext("%(code)s takes orders again."), reason=None)
-        return self.page(
-            request,
-            "admin/reason.html",
-            title=gettext("Resume %(code)s") % {"code": instrument.code},
-            explain=gettext("It was halted because: %(why)s") % {"why": instrument.halted_reason or "–"},
-            button=gettext("Resume"),
-            back=reverse("admin:market_instrument_change", args=[instrument.id]),
-        )
-
-    def done(
-        self, request: HttpRequest, instrument: Instrument, said: str, told: str, *, reason: str | None
-    ) -> HttpResponse:
-        now = timezone.now()
-        try:
-            if reason is None:
-                resume_instrument(instrument_id=instrument.id, now=now)
-            else:
-                halt_instrument(instrument_id=instrument.id, reason=reason, now=now)
-        except Refusal as refusal:
-            messages.error(request, refusal.message)
-        else:
-            self.log_change(request, instrument, said)
-            messages.success(request, told % {"code": instrument.code})
-        return redirect("admin:market_instrument_change", instrument.id)
 
 
 @admin.register(Order)

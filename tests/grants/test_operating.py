@@ -1,0 +1,91 @@
+"""Operators halt one series or all, set modes, fees and bands; department admins do not."""
+
+import pytest
+from django.contrib.admin.models import LogEntry
+
+from market.instruments import open_instrument
+from market.models import Instrument, InstrumentChange
+from tests.grants.builders import a_world, signed_in
+from tests.market.builders import placed, some_instrument, some_trader
+from tests.people.builders import Role, now, some_person
+
+pytestmark = pytest.mark.django_db(transaction=True)
+LIST = "/admin/market/instrument"
+RULES = {
+    "maker_fee_bp": 5, "taker_fee_bp": 20, "static_band_bp": 1000, "dynamic_band_bp": "", "reference_price": 1200,
+    "collect_seconds": 60, "no_cancel_seconds": 10, "reason": "As the board decided.",
+}  # fmt: skip
+
+
+@pytest.fixture
+def operator():
+    return some_person("Olga", (Role.OPERATOR, None))
+
+
+def test_everything_is_halted_by_one_action_and_resumed_by_auctions(operator):
+    one, two = some_instrument("H100-2026Q4"), some_instrument("H100-2027Q1")
+    trader = some_trader(one)
+    client = signed_in(operator)
+
+    assert client.get(f"{LIST}/halt-all/").status_code == 200
+    assert client.post(f"{LIST}/halt-all/", {"reason": ""}).status_code == 422
+    client.post(f"{LIST}/halt-all/", {"reason": "The cooling failed."})
+
+    assert {each.phase for each in Instrument.objects.all()} == {"HALTED"}
+    assert {each.halted_reason for each in Instrument.objects.all()} == {"The cooling failed."}
+    assert placed(one, trader, "BUY", 1, 100).reason == "instrument_halted"
+    whole = InstrumentChange.objects.get(instrument=None)
+    assert (whole.cause, whole.reason, whole.changed_by) == ("HALTED", "The cooling failed.", operator)
+    assert InstrumentChange.objects.filter(instrument__in=[one, two], cause="HALTED", changed_by=operator).count() == 2
+    for instrument in (one, two):
+        assert instrument.events.order_by("-number").first().payload["phase"] == "HALTED"
+
+    client.post(f"{LIST}/resume-all/", {"reason": "It runs again."})
+    assert {each.phase for each in Instrument.objects.all()} == {"AUCTION"}
+
+
+def test_fees_and_bands_are_set_with_a_reason_that_is_kept(operator):
+    instrument = some_instrument()
+    client = signed_in(operator)
+    page = f"{LIST}/{instrument.id}/rules/"
+
+    assert client.get(page).status_code == 200
+    assert client.post(page, RULES | {"maker_fee_bp": 30}).status_code == 422
+    assert client.post(page, RULES | {"reason": ""}).status_code == 422
+    assert client.post(page, RULES).status_code == 302
+
+    instrument.refresh_from_db()
+    assert (instrument.maker_fee_bp, instrument.taker_fee_bp, instrument.static_band_bp) == (5, 20, 1000)
+    assert (instrument.dynamic_band_bp, instrument.reference_price) == (None, 1200)
+    change = InstrumentChange.objects.get()
+    assert (change.reason, change.changed_by) == ("As the board decided.", operator)
+    assert change.content["before"]["taker_fee_bp"] == 0
+    assert LogEntry.objects.filter(user=operator, object_id=str(instrument.id)).count() == 1
+
+
+def test_a_mode_is_set_and_a_crossed_book_refuses_it_in_the_form(operator):
+    instrument = some_instrument()
+    client = signed_in(operator)
+    page = f"{LIST}/{instrument.id}/mode/"
+
+    assert client.post(page, {"phase": "CANCEL_ONLY", "reason": "x"}).status_code == 302
+    assert Instrument.objects.get().phase == "CANCEL_ONLY"
+    client.post(f"{LIST}/{instrument.id}/resume/", {"reason": "x"})
+    placed(instrument, some_trader(instrument), "BUY", 1, 100)
+    placed(instrument, some_trader(instrument, "Bob"), "SELL", 1, 100)
+    refused = client.post(page, {"phase": "CONTINUOUS", "reason": "x"})
+
+    assert refused.status_code == 422
+    assert "by an auction" in refused.content.decode()
+    assert Instrument.objects.get().phase == "AUCTION"
+
+
+def test_only_operators_do_this():
+    world = a_world()
+    instrument = open_instrument(asset_id=world.series.id, now=now())
+    for person in (world.admin, some_person("Otto", (Role.AUDITOR, None))):
+        client = signed_in(person)
+        for path in ("halt-all", "resume-all", f"{instrument.id}/rules", f"{instrument.id}/mode"):
+            assert client.get(f"{LIST}/{path}/").status_code == 403, path
+            assert client.post(f"{LIST}/{path}/", RULES | {"phase": "CANCEL_ONLY"}).status_code == 403, path
+    assert Instrument.objects.get().phase == "CONTINUOUS"
