@@ -18,7 +18,7 @@ def get(path):
 
 note = get("/index/index.note").decode()
 text, signature = note.rsplit("\\n\\n", 1)
-key = get("/log/key").decode().split("\\n")[0].split("+")[-1]  # compare it with one you trust
+key = get("/log/key").decode().split("\\n")[0].split("+", 2)[2]  # compare it with one you trust
 Ed25519PublicKey.from_public_bytes(base64.b64decode(key)[1:]).verify(
     base64.b64decode(signature.split()[-1])[4:], (text + "\\n").encode())
 for kind in ("json", "csv"):
