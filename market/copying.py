@@ -1,8 +1,7 @@
-"""A large clearing's orders and trades by COPY. Rows are put together while Postgres takes in the ones before."""
+"""A large clearing's orders and trades by COPY: rows are put together while Postgres takes in another table's."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
-from itertools import chain
 from struct import Struct
 from typing import Any
 
@@ -22,61 +21,63 @@ _ORDERS = (
     "id, instrument_id, wallet_id, account_id, receiving_account_id, side, limit_price, quantity, time_in_force,"
     " client_order_id, status, filled_quantity, filled_value, held, priority, reason, placed_at, done_at"
 )
+# Fees are in columns of their own that have a default: who charges none does not carry them.
 _ORDER_FEES = ", maker_fee_bp, taker_fee_bp, fees_paid"
-# Postgres reads so many rows while the next are put together.
-_CHUNK = 200
 _TWO, _THREE, _FOUR = (Struct(">" + "iq" * count) for count in (2, 3, 4))
 _TWO_SMALL = Struct(">ihih")
 # One of few words: a side, a status, a reason.
 _word = lru_cache(500)(text)
 
 
-def copy_orders(cursor: psycopg.Cursor[Any], loaded: Loaded, new: Sequence[tuple[Working, NewOrder]]) -> None:
-    """Fees are in columns of their own that have a default: who charges none does not carry them."""
-    charges = bool(loaded.taker_bp)
-    with cursor.copy(f"COPY market_order ({_ORDERS}{_ORDER_FEES * charges}) FROM STDIN (FORMAT BINARY)") as copy:
-        copy.write(HEADER)
-        for start in range(0, len(new), _CHUNK):
-            copy.write(_order_rows(loaded, new[start : start + _CHUNK], charges=charges))
-        copy.write(TRAILER)
-
-
-def copy_trades(
+def copy_batch(
     cursor: psycopg.Cursor[Any],
     loaded: Loaded,
+    new: Sequence[tuple[Working, NewOrder]],
     before: dict[int, int],
     falls: Sequence[LogEntry],
     trades: Sequence[BatchTrade],
 ) -> None:
-    """Changes of held, then entries, postings and trades."""
+    """New orders, then changes of held, then entries, postings and trades."""
+    ids = _numbered(cursor, before, len(falls) + len(trades))
+    sold = ids[len(falls) :]
+    charges, charged = bool(loaded.taker_bp), any(trade.maker_fee or trade.taker_fee for trade in trades)
+
+    def entry_rows() -> bytes:
+        return _entry_rows(loaded, ids, [*falls, *trade_entries(loaded, trades)])
+
+    def posting_rows() -> bytes:
+        sides = ((id_, *side) for id_, trade in zip(sold, trades, strict=True) for side in postings(loaded, trade))
+        return three_bigints(sides)
+
+    rows = _order_rows(loaded, new, charges=charges)
+    rows = _copy(cursor, f"market_order ({_ORDERS}{_ORDER_FEES * charges})", rows, entry_rows)
+    rows = _copy(cursor, _ENTRIES, rows, posting_rows)
+    rows = _copy(cursor, _POSTINGS, rows, lambda: _trade_rows(loaded, sold, trades, charged=charged))
+    _copy(cursor, f"market_trade ({_TRADES}{_TRADE_FEES * charged})", rows, bytes)
+
+
+def _numbered(cursor: psycopg.Cursor[Any], before: dict[int, int], count: int) -> list[int]:
+    """Ids for so many entries, and the changes of held that come before the postings."""
     cursor.execute(
         "SELECT ARRAY(SELECT nextval('ledger_entry_id_seq') FROM generate_series(1, %s::integer)),"
         " ledger_change_held(%s::bigint[], %s::bigint[])",
-        [str(len(falls) + len(trades)), integers(before), integers(before.values())],
+        [str(count), integers(before), integers(before.values())],
         prepare=True,
         binary=True,
     )
     row = cursor.fetchone()
     assert row is not None
     ids: list[int] = row[0]
-    with cursor.copy(f"COPY {_ENTRIES} FROM STDIN (FORMAT BINARY)") as copy:
-        copy.write(HEADER)
-        entries = list(chain(falls, trade_entries(loaded, trades)))
-        for start in range(0, len(ids), _CHUNK):
-            part = slice(start, start + _CHUNK)
-            copy.write(_entry_rows(loaded, ids[part], entries[part]))
-        copy.write(TRAILER)
-        # Made before Postgres is asked whether it has taken the entries in.
-        ids = ids[len(falls) :]
-        posted = three_bigints(
-            (id_, *side) for id_, trade in zip(ids, trades, strict=True) for side in postings(loaded, trade)
-        )
-    with cursor.copy(f"COPY {_POSTINGS} FROM STDIN (FORMAT BINARY)") as copy:
-        copy.write(HEADER + posted + TRAILER)
-        charged = any(trade.maker_fee or trade.taker_fee for trade in trades)
-        rows = _trade_rows(loaded, ids, trades, charged=charged)
-    with cursor.copy(f"COPY market_trade ({_TRADES}{_TRADE_FEES * charged}) FROM STDIN (FORMAT BINARY)") as copy:
+    return ids
+
+
+def _copy(cursor: psycopg.Cursor[Any], table: str, rows: bytes, next_rows: Callable[[], bytes]) -> bytes:
+    """Send the rows, and put the next table's together while Postgres takes these in."""
+    if not rows:
+        return next_rows()
+    with cursor.copy(f"COPY {table} FROM STDIN (FORMAT BINARY)") as copy:
         copy.write(HEADER + rows + TRAILER)
+        return next_rows()
 
 
 def _order_rows(loaded: Loaded, new: Sequence[tuple[Working, NewOrder]], *, charges: bool) -> bytes:

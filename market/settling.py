@@ -9,7 +9,7 @@ import psycopg
 
 from market.answers import NewOrder
 from market.batch import Outcome, Working
-from market.copying import copy_orders, copy_trades
+from market.copying import copy_batch
 from market.entries import hold_entries, postings, trade_entries
 from market.loading import Loaded, expiry_of, integers, optional_integers, options_of
 
@@ -53,13 +53,11 @@ def write(
     trades = outcome.trades
     last_trade = loaded.last_trade + len(trades)
     last_price = trades[-1].price if trades else loaded.last_price
-    if len(new) >= COPY_FROM:
-        # What is not plain is rare, and goes with the rest.
-        copy_orders(cursor, loaded, [pair for pair in new if _is_plain(*pair)])
-        new = [pair for pair in new if not _is_plain(*pair)]
     falls, rises = hold_entries(loaded, outcome)
-    if len(trades) >= COPY_FROM:
-        copy_trades(cursor, loaded, before, falls, trades)
+    if max(len(new), len(trades)) >= COPY_FROM:
+        # What is not plain is rare, and goes with the rest.
+        copy_batch(cursor, loaded, [pair for pair in new if _is_plain(*pair)], before, falls, trades)
+        new = [pair for pair in new if not _is_plain(*pair)]
         before, falls, trades = {}, [], []
     entries = [*falls, *trade_entries(loaded, trades), *rises]
     sides = [(place, *side) for place, trade in enumerate(trades, 1) for side in postings(loaded, trade)]
