@@ -192,7 +192,7 @@ class KilledCursor(psycopg.Cursor):
         return super().copy(*args, **kwargs)
 
 
-@pytest.mark.parametrize(("size", "points"), [(1, [1, 1.5, 2, 2.5]), (70, [1, 1.5, 2, 3, 3.5, 4, 5, 6, 7, 7.5])])
+@pytest.mark.parametrize(("size", "points"), [(1, [1, 1.5, 2, 2.5]), (70, [1, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 7.5])])
 def test_a_process_killed_at_any_statement_of_clearing_leaves_all_or_nothing(size, points):
     instrument = some_instrument()
     ada, bob = some_trader(instrument), some_trader(instrument, "Bob")
