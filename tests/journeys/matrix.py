@@ -95,6 +95,9 @@ RULES: dict[str, Rule] = {
     "instrument": public("here", "missing"),
     "book": public("here", "missing"),
     "trades": public("here", "missing"),
+    "candles": public("here", "missing"),
+    "phase": public("here", "missing"),
+    "positions": signed_in(),
     "explorer": public(),
     "entry": public("here", "there", "missing"),
     "receipt": public("here", "there", "missing"),
@@ -208,6 +211,7 @@ SHARED = {
     "ledger.checkpoint",
     "ledger.policy",
     "market.instrument",
+    "market.instrumentchange",
     "scheduler.resourceclass",
 }
 # Rows that tell who traded with whom: those who read everything, and no department's admin.

@@ -16,9 +16,10 @@ from ledger.proof.configured import configured_sealer
 from ledger.proof.keys import make_key
 from ledger.proof.sealing import seal_entries
 from market.instruments import open_instrument
-from market.models import Instrument, Order, Trade
+from market.models import Instrument, InstrumentChange, Order, Trade
 from market.orders import place_order
 from market.prices.models import TradeFlag
+from market.rules import change_rules
 from portal.grants.models import GrantUpload
 from portal.people.models import User
 from scheduler.models import Redemption, ResourceClass
@@ -77,6 +78,7 @@ def objects_of(world: World) -> dict[str, Any]:
     account = given(researcher.wallet, world.series, 100 * HOUR)
     given(researcher.wallet, the_credits(), 10_000_000)
     instrument = open_instrument(asset_id=world.series.id, now=now)
+    change_rules(instrument_id=instrument.id, changes={"collect_seconds": 120}, reason="matrix", by_id=None, now=now)
     for number, (wallet, side, price) in enumerate(
         [(world.department.wallet, "SELL", 200), (researcher.wallet, "BUY", 200), (researcher.wallet, "BUY", 150)]
     ):
@@ -119,6 +121,7 @@ def objects_of(world: World) -> dict[str, Any]:
         "ledger.capacity": Capacity.objects.earliest("id").id,
         "ledger.policy": Policy.objects.earliest("id").id,
         "market.instrument": Instrument.objects.get().id,
+        "market.instrumentchange": InstrumentChange.objects.earliest("id").id,
         "market.order": order.id,
         "market.trade": trade.pk,
         "market.tradeflag": some_flag(trade).id,
@@ -164,6 +167,8 @@ def arguments(name: str, objects: dict[str, Any]) -> dict[str, Any]:
         "instrument": {"code": objects["code"]},
         "book": {"code": objects["code"]},
         "trades": {"code": objects["code"]},
+        "candles": {"code": objects["code"]},
+        "phase": {"code": objects["code"]},
         "my-orders": {"code": objects["code"]},
         "preview-order": {"code": objects["code"]},
         "place-order": {"code": objects["code"]},
