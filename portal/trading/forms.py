@@ -24,6 +24,13 @@ class TicketForm(forms.Form):
     """One order, as typed."""
 
     side = forms.ChoiceField(label=_("Side"), choices=Order.Side.choices, widget=forms.RadioSelect, initial="BUY")
+    kind = forms.ChoiceField(
+        label=_("Kind"),
+        choices=[(Order.Kind.LIMIT, _("Limit")), (Order.Kind.MARKET, _("Market"))],
+        widget=forms.RadioSelect,
+        initial=Order.Kind.LIMIT,
+        required=False,
+    )
     quantity = forms.DecimalField(
         label=_("Quantity (GPU-h)"),
         min_value=CENT,
@@ -38,7 +45,12 @@ class TicketForm(forms.Form):
         max_value=Decimal(HIGHEST_PRICE) / TICKS_PER_CREDIT,
         decimal_places=2,
         max_digits=12,
+        required=False,
         widget=Figure("cr/GPU-h"),
+    )
+    # Of a market order: the protection limit that the preview has shown, in ticks.
+    protection = forms.IntegerField(
+        required=False, min_value=1, max_value=HIGHEST_PRICE, widget=forms.HiddenInput(attrs={"id": None})
     )
     time_in_force = forms.ChoiceField(
         label=_("Time in force"),
@@ -78,17 +90,40 @@ class TicketForm(forms.Form):
             raise forms.ValidationError(_("Reload the page and try again."))
         return given
 
+    def clean_kind(self) -> str:
+        kind: str = self.cleaned_data["kind"] or Order.Kind.LIMIT
+        return kind
+
     def clean(self) -> dict[str, Any]:
         data = self.cleaned_data
+        if self.at_market:
+            return data
+        if data.get("limit_price") is None and "limit_price" not in self.errors:
+            self.add_error("limit_price", _("Say the worst price that you accept."))
         if data.get("time_in_force") == Order.TimeInForce.GTD and not data.get("last_day"):
             self.add_error("last_day", _("Say until which day."))
         if data.get("post_only") and data.get("time_in_force") in {Order.TimeInForce.IOC, Order.TimeInForce.FOK}:
             self.add_error("post_only", _("An order that is now or never cannot wait in the book."))
         return data
 
-    def order(self) -> dict[str, Any]:
-        """What was typed, in ticks and lots: exact, or the form would not be valid."""
+    @property
+    def at_market(self) -> bool:
+        return bool(self.cleaned_data.get("kind") == Order.Kind.MARKET)
+
+    def order(self, protection: int | None = None) -> dict[str, Any]:
+        """What was typed, in ticks and lots: exact, or the form would not be valid. A market order never waits."""
         data = self.cleaned_data
+        if self.at_market:
+            assert protection is not None
+            all_or_nothing = data["time_in_force"] == Order.TimeInForce.FOK
+            return {
+                "side": data["side"],
+                "kind": Order.Kind.MARKET,
+                "limit_price": protection,
+                "quantity": lots(data["quantity"]),
+                "time_in_force": Order.TimeInForce.FOK if all_or_nothing else Order.TimeInForce.IOC,
+                "self_trade": data["self_trade"] or Order.SelfTrade.CANCEL_NEWEST,
+            }
         until = None
         if data["time_in_force"] == Order.TimeInForce.GTD:
             until = datetime.combine(data["last_day"], time.min, tzinfo=UTC) + timedelta(days=1)

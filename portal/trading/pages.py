@@ -7,8 +7,13 @@ from django.conf import settings
 from django.urls import reverse
 
 from ledger.models import Account, Wallet
+from market.auctions.reads import auction_state
+from market.bands import BASIS_POINTS
 from market.errors import sentence_for
-from market.models import GPU_SECONDS_PER_LOT, Instrument, Order
+from market.fills import fills, positions
+from market.models import GPU_SECONDS_PER_LOT, HIGHEST_PRICE, Instrument, Order, Trade
+from market.positions import Position
+from market.prices.candles import INTERVALS, Bar
 from market.reads import (
     DEPTH_LEVELS,
     DayFigures,
@@ -22,7 +27,14 @@ from market.reads import (
 )
 
 LADDER = 14
+TAPE = 24
+CANDLE_ROWS = 8
+# Steps of prices that the ladder can show, in ticks.
+GROUPS = (1, 10, 100)
 SHOWN_ORDERS = 30
+SHOWN_FILLS = 12
+# A market order accepts prices this much worse than the best there is.
+PROTECTION_BP = 500
 
 
 @dataclass(frozen=True)
@@ -53,6 +65,8 @@ class TicketPreview:
     available_before: int
     available_after: int
     instrument: Instrument
+    # What a market order is protected by; None for an order with a limit of its own.
+    protection: int | None = None
 
     @property
     def is_buy(self) -> bool:
@@ -82,34 +96,49 @@ def listed(now: datetime) -> list[ListedInstrument]:
     return rows
 
 
-def ladder(levels: list[Level]) -> list[LadderRow]:
-    """The best levels with what stands at each price and better."""
-    rows, cumulative = [], 0
+def ladder(levels: list[Level]) -> list[LadderRow | None]:
+    """The best levels with what stands at each price and better: always as many rows, so that nothing moves."""
+    rows: list[LadderRow | None] = []
+    cumulative = 0
     shown = levels[:LADDER]
     deepest = sum(quantity for _, quantity, _ in shown) or 1
     for price, quantity, orders in shown:
         cumulative += quantity
         rows.append(LadderRow(price, quantity, orders, cumulative, cumulative * 1000 // deepest))
-    return rows
+    return rows + [None] * (LADDER - len(rows))
+
+
+def tape(instrument: Instrument) -> list[Trade | None]:
+    """The last trades, newest first: always as many rows."""
+    rows: list[Trade | None] = list(recent_trades(instrument.id, limit=TAPE))
+    return rows + [None] * (TAPE - len(rows))
+
+
+def phase_context(instrument: Instrument, *, now: datetime) -> dict[str, object]:
+    """What the instrument does now, and in an auction what it would come to."""
+    return {"instrument": instrument, "auction": auction_state(instrument, now=now)}
 
 
 def market_context(instrument: Instrument, *, now: datetime) -> dict[str, object]:
     """The public part of an instrument's page."""
     snapshot = depth(instrument.id)
     day = day_figures([instrument.id], now=now).get(instrument.id, DayFigures(0, None, None, None))
-    return {
-        "instrument": instrument,
+    return phase_context(instrument, now=now) | {
         "asset": instrument.asset,
         "snapshot": snapshot,
         "bids": ladder(snapshot.bids),
         "asks": ladder(snapshot.asks),
-        "trades": recent_trades(instrument.id, limit=30),
+        "trades": tape(instrument),
+        "groups": GROUPS,
+        "candle_rows": range(CANDLE_ROWS),
+        "intervals": INTERVALS,
         "day": day,
         "now": now,
         "streams": {
             "events": f"{settings.EVENTS_ORIGIN}/events/{instrument.code}/",
             "book": reverse("book", args=[instrument.code]),
             "trades": reverse("trades", args=[instrument.code]),
+            "candles": reverse("candles", args=[instrument.code]),
         },
     }
 
@@ -124,6 +153,55 @@ def book_json(instrument: Instrument, snapshot: Snapshot) -> dict[str, object]:
         "last_price": instrument.last_price,
         "bids": snapshot.bids,
         "asks": snapshot.asks,
+    }
+
+
+def candles_json(found: list[Bar]) -> dict[str, object]:
+    """Candles as [seconds since 1970, open, high, low, close, volume], oldest first."""
+    return {
+        "bars": [[int(b.starts_at.timestamp()), b.open, b.high, b.low, b.close, b.volume] for b in found],
+    }
+
+
+def protection_price(instrument: Instrument, side: str) -> int | None:
+    """The worst price that a market order of this side accepts: a stated part worse than the best there is now."""
+    snapshot = depth(instrument.id, levels=1)
+    if side == Order.Side.BUY:
+        best = snapshot.best_ask or instrument.last_price
+        return min(-(-best * (BASIS_POINTS + PROTECTION_BP) // BASIS_POINTS), HIGHEST_PRICE) if best else None
+    best = snapshot.best_bid or instrument.last_price
+    return max(best * (BASIS_POINTS - PROTECTION_BP) // BASIS_POINTS, 1) if best else None
+
+
+@dataclass(frozen=True)
+class PositionRow:
+    """A position beside the price it is measured by."""
+
+    instrument: Instrument
+    account: Account
+    position: Position
+
+    @property
+    def unrealised(self) -> int | None:
+        price = self.instrument.last_price
+        return None if price is None or not self.position.bought else self.position.unrealised_at(price)
+
+
+def position_rows(wallet: Wallet) -> list[PositionRow]:
+    """All series in which the wallet ever had tokens: two statements, however many trades there were."""
+    accounts = Account.objects.filter(wallet=wallet, asset__instrument__isnull=False)
+    found = list(accounts.select_related("asset__instrument__asset").order_by("asset__expires_at", "id"))
+    by_account = positions([account.id for account in found])
+    return [PositionRow(account.asset.instrument, account, by_account[account.id]) for account in found]
+
+
+def traded(tokens: Account | None, instrument: Instrument) -> dict[str, object]:
+    """My fills and my position in one series."""
+    if tokens is None:
+        return {"my_fills": [], "position": None}
+    return {
+        "my_fills": fills(tokens.id, limit=SHOWN_FILLS),
+        "position": PositionRow(instrument, tokens, positions([tokens.id])[tokens.id]),
     }
 
 
@@ -143,6 +221,23 @@ def orders_of(wallet: Wallet, instrument: Instrument) -> dict[str, object]:
     }
 
 
+@dataclass(frozen=True)
+class Outcome:
+    """What became of an order, with the entries of the ledger that settled its fills."""
+
+    said: str
+    entries: list[int]
+
+
+def entries_of(order_id: int, *, limit: int = 3) -> list[int]:
+    """The newest transfers that settled fills of this order."""
+    ids: list[int] = []
+    for role in ("taker", "maker"):
+        found = Trade.objects.filter(**{f"{role}_id": order_id}).order_by("-transfer_id")
+        ids += found.values_list("transfer_id", flat=True)[:limit]
+    return sorted(ids, reverse=True)[:limit]
+
+
 def ticket_preview(*, instrument: Instrument, wallet: Wallet, order: dict[str, object]) -> TicketPreview:
     """Cost, balance after, worst price: what the ticket says before anything is sent."""
     preview = preview_order(instrument=instrument, wallet_id=wallet.id, **order)  # type: ignore[arg-type]
@@ -153,4 +248,6 @@ def ticket_preview(*, instrument: Instrument, wallet: Wallet, order: dict[str, o
     before = account.available if account else 0
     pays = preview.filled_value + preview.fees if is_buy else tokens
     receives = tokens if is_buy else preview.filled_value - preview.fees
-    return TicketPreview(preview, pays, receives, before, before - pays - preview.held_amount, instrument)
+    protection = int(str(order["limit_price"])) if order.get("kind") == Order.Kind.MARKET else None
+    after = before - pays - preview.held_amount
+    return TicketPreview(preview, pays, receives, before, after, instrument, protection)

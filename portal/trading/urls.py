@@ -6,9 +6,12 @@ from portal.trading import views
 
 urlpatterns = [
     path("market/", views.market, name="market"),
+    path("positions/", views.all_positions, name="positions"),
     path("market/<str:code>/", views.instrument, name="instrument"),
     path("market/<str:code>/book.json", views.book, name="book"),
     path("market/<str:code>/trades.json", views.trades, name="trades"),
+    path("market/<str:code>/candles.json", views.candles, name="candles"),
+    path("market/<str:code>/phase/", views.phase, name="phase"),
     path("market/<str:code>/preview/", views.preview, name="preview-order"),
     path("market/<str:code>/orders/", views.my_orders, name="my-orders"),
     path("market/<str:code>/place/", views.place, name="place-order"),

@@ -2,7 +2,7 @@
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -16,6 +16,7 @@ from market.answers import PlacedOrder
 from market.errors import sentence_for
 from market.models import Instrument, Order
 from market.orders import cancel_order, cancel_orders, place_order
+from market.prices.candles import INTERVALS, bars
 from market.reads import depth, price_history
 from portal.people.access import (
     acting_wallet,
@@ -26,7 +27,22 @@ from portal.people.access import (
     wallets_of,
 )
 from portal.trading.forms import AmendForm, TicketForm
-from portal.trading.pages import book_json, listed, market_context, orders_of, ticket_preview, wallet_accounts
+from portal.trading.pages import (
+    TAPE,
+    Outcome,
+    book_json,
+    candles_json,
+    entries_of,
+    listed,
+    market_context,
+    orders_of,
+    phase_context,
+    position_rows,
+    protection_price,
+    ticket_preview,
+    traded,
+    wallet_accounts,
+)
 
 BUY, SELL = Order.Side.BUY, Order.Side.SELL
 
@@ -59,11 +75,35 @@ def trades(request: HttpRequest, code: str) -> HttpResponse:
     """The last trades, oldest first: [number, seconds since 1970, price in ticks, quantity in lots, taker's side]."""
     rows = [
         [trade.number, trade.traded_at.timestamp(), trade.price, trade.quantity, trade.taker_side]
-        for trade in price_history(_instrument(code).id)
+        for trade in price_history(_instrument(code).id, limit=TAPE)
     ]
     response = JsonResponse({"trades": rows})
     response["Cache-Control"] = "no-store"
     return response
+
+
+@require_safe
+def candles(request: HttpRequest, code: str) -> HttpResponse:
+    """The last candles of an interval, as the chart and its table draw them."""
+    interval = request.GET.get("interval", "1m")
+    if interval not in INTERVALS:
+        raise Http404
+    response = JsonResponse(candles_json(bars(_instrument(code).id, INTERVALS[interval], limit=300)))
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+@require_safe
+def phase(request: HttpRequest, code: str) -> HttpResponse:
+    """What the instrument does now; in an auction what it would come to, as the page fetches it anew."""
+    return render(request, "trading/_phase.html", phase_context(_instrument(code), now=timezone.now()))
+
+
+@require_safe
+@login_required
+def all_positions(request: HttpRequest) -> HttpResponse:
+    """My positions in all series."""
+    return render(request, "trading/positions.html", {"rows": position_rows(acting_wallet(request))})
 
 
 @require_POST
@@ -71,9 +111,9 @@ def trades(request: HttpRequest, code: str) -> HttpResponse:
 def preview(request: HttpRequest, code: str) -> HttpResponse:
     """What the ticket as typed would do. A half-typed ticket is no error: it only has no preview yet."""
     found, form = _instrument(code), TicketForm(request.POST)
-    context = {}
+    context: dict[str, object] = {"form": form}
     if form.is_valid():
-        context = {"ticket": ticket_preview(instrument=found, wallet=acting_wallet(request), order=form.order())}
+        context |= _previewed(request, found, form)
     return render(request, "trading/_preview.html", context | {"asset": found.asset})
 
 
@@ -84,13 +124,17 @@ def place(request: HttpRequest, code: str) -> HttpResponse:
     found, wallet, form = _instrument(code), acting_wallet(request), TicketForm(request.POST)
     if not form.is_valid():
         return _ticket_again(request, found, form)
+    protection = form.cleaned_data["protection"]
+    if form.at_market and protection is None:
+        form.add_error(None, _("Look at the protection limit below, then place the order again."))
+        return _ticket_again(request, found, form, _previewed(request, found, form))
     try:
         refuse_administrator(request.user)
         placed = place_order(
             instrument_id=found.id,
             wallet_id=wallet.id,
             client_order_id=form.cleaned_data["client_order_id"],
-            **form.order(),
+            **form.order(protection),
         )
     except Refusal as refusal:
         form.add_error(refusal.field if refusal.field in form.fields else None, str(refusal))
@@ -99,6 +143,14 @@ def place(request: HttpRequest, code: str) -> HttpResponse:
         form.add_error(None, sentence_for(placed.reason))
         return _ticket_again(request, found, form)
     return _placed(request, found, wallet, placed)
+
+
+def _previewed(request: HttpRequest, found: Instrument, form: TicketForm) -> dict[str, object]:
+    protection = protection_price(found, form.cleaned_data["side"]) if form.at_market else None
+    if form.at_market and protection is None:
+        return {"nothing_to_meet": True}
+    order = form.order(protection)
+    return {"ticket": ticket_preview(instrument=found, wallet=acting_wallet(request), order=order)}
 
 
 @require_safe
@@ -180,34 +232,42 @@ def _page(request: HttpRequest, found: Instrument, form: TicketForm) -> dict[str
 
 
 def _mine(request: HttpRequest, found: Instrument, wallet: Wallet) -> dict[str, object]:
+    accounts = wallet_accounts(wallet, found)
     return {
         "instrument": found,
         "asset": found.asset,
         "wallet": wallet,
-        **wallet_accounts(wallet, found),
+        **accounts,
         **orders_of(wallet, found),
+        **traded(accounts["tokens"], found),
     }
 
 
 def _start(request: HttpRequest, found: Instrument) -> dict[str, object]:
     side = SELL if request.GET.get("side") == SELL else BUY
     price = found.last_price
-    return {"side": side} | ({"limit_price": f"{price // 100}.{price % 100:02d}"} if price else {})
+    return {"side": side, "kind": Order.Kind.LIMIT} | (
+        {"limit_price": f"{price // 100}.{price % 100:02d}"} if price else {}
+    )
 
 
-def _ticket_again(request: HttpRequest, found: Instrument, form: TicketForm) -> HttpResponse:
+def _ticket_again(
+    request: HttpRequest, found: Instrument, form: TicketForm, more: dict[str, object] | None = None
+) -> HttpResponse:
     if request.headers.get("HX-Request"):
-        context = _mine(request, found, acting_wallet(request)) | {"form": form}
+        context = _mine(request, found, acting_wallet(request)) | {"form": form} | (more or {})
         return render(request, "trading/_ticket.html", context, status=422)
-    return render(request, "trading/instrument.html", _page(request, found, form), status=422)
+    return render(request, "trading/instrument.html", _page(request, found, form) | (more or {}), status=422)
 
 
 def _placed(request: HttpRequest, found: Instrument, wallet: Wallet, placed: PlacedOrder) -> HttpResponse:
     if not request.headers.get("HX-Request"):
         messages.success(request, _outcome(placed))
         return redirect("instrument", code=found.code)
-    fresh = TicketForm(initial={name: value for name, value in request.POST.items() if name in {"side", "limit_price"}})
-    context = _mine(request, found, wallet) | {"form": fresh, "placed": placed, "outcome": _outcome(placed)}
+    kept = {"side", "kind", "limit_price"}
+    fresh = TicketForm(initial={name: value for name, value in request.POST.items() if name in kept and value})
+    outcome = Outcome(_outcome(placed), entries_of(placed.order_id) if placed.filled_quantity else [])
+    context = _mine(request, found, wallet) | {"form": fresh, "outcome": outcome}
     response = render(request, "trading/_ticket.html", context)
     response["HX-Trigger"] = "orders-changed"
     return response

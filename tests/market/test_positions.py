@@ -52,7 +52,7 @@ def test_nothing_is_lost_by_rounding(movements):
     paid = sum(m.value for m in movements if m.amount > 0 and m.value is not None)
     received = sum(m.value for m in movements if m.amount < 0 and m.value is not None)
     assert position.quantity == sum(m.amount for m in movements)
-    assert position.bought >= 0 and position.unpriced >= 0 and position.cost >= 0
+    assert min(position.bought, position.unpriced, position.cost) >= 0
     assert position.bought or not position.cost
     # All that was paid is in the position, was used, or was sold; all that was received is a result or another's.
     assert position.realised + position.proceeds_unpriced == received - (paid - position.cost - position.used_cost)

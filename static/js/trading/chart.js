@@ -1,56 +1,99 @@
-// The price chart: every trade in its turn. The tape beside it has the same numbers.
+// Candles and volume, and the table that has the same numbers.
 
-import { createChart, LineSeries } from "../../vendor/lightweight-charts/lightweight-charts.standalone.production.mjs";
+import {
+  CandlestickSeries,
+  HistogramSeries,
+  createChart,
+} from "../../vendor/lightweight-charts/lightweight-charts.standalone.production.mjs";
 import { colour, onThemeChange } from "../base.js";
+import { figure } from "./book.js";
 
 export class PriceChart {
-  constructor(element) {
-    this.times = new Map();
+  constructor(element, table) {
+    this.table = table;
+    this.bars = [];
     this.chart = createChart(element, {
       autoSize: true,
       // Its logo brings a style of its own, which the page's policy refuses: the footer names the makers instead.
       layout: { attributionLogo: false, fontFamily: getComputedStyle(document.body).fontFamily, fontSize: 11 },
-      localization: { locale: document.documentElement.lang || "en", timeFormatter: (number) => this.clock(number) },
+      localization: { locale: document.documentElement.lang || "en" },
       rightPriceScale: { borderVisible: false },
-      timeScale: { borderVisible: false, tickMarkFormatter: (number) => this.clock(number) },
+      timeScale: { borderVisible: false, timeVisible: true, secondsVisible: false },
       handleScroll: { vertTouchDrag: false },
     });
-    this.line = this.chart.addSeries(LineSeries, {
-      lineWidth: 2,
+    this.candles = this.chart.addSeries(CandlestickSeries, {
+      borderVisible: false,
       priceFormat: { type: "price", precision: 2, minMove: 0.01 },
     });
+    this.volume = this.chart.addSeries(HistogramSeries, {
+      priceScaleId: "volume",
+      priceFormat: { type: "volume" },
+      priceLineVisible: false,
+      lastValueVisible: false,
+    });
+    this.chart.priceScale("volume").applyOptions({ scaleMargins: { top: 0.8, bottom: 0 } });
     this.paint();
     onThemeChange(() => this.paint());
   }
 
   paint() {
     const rule = colour("--rule");
+    const [buy, sell] = [colour("--buy"), colour("--sell")];
     this.chart.applyOptions({
       layout: { background: { color: colour("--surface") }, textColor: colour("--ink-soft") },
       grid: { vertLines: { color: rule }, horzLines: { color: rule } },
     });
-    this.line.applyOptions({ color: colour("--sand-ink") });
+    this.candles.applyOptions({ upColor: buy, downColor: sell, wickUpColor: buy, wickDownColor: sell });
+    this.volume.applyOptions({ color: colour("--rule-strong") });
   }
 
-  /** Trades as [number, seconds, price, quantity, side], oldest first. */
-  show(trades) {
-    this.line.setData(trades.map(([number, at, price]) => this.point(number, at, price)));
+  /** Bars as [seconds since 1970, open, high, low, close, volume], oldest first. */
+  show(bars, seconds) {
+    this.bars = bars;
+    this.seconds = seconds;
+    this.candles.setData(bars.map(candle));
+    this.volume.setData(bars.map(amount));
     this.chart.timeScale().fitContent();
+    this.draw();
   }
 
-  add(number, at, price) {
-    this.line.update(this.point(number, at, price));
+  /** One trade more. */
+  add(at, price, quantity) {
+    if (!this.seconds) return;
+    const starts = Math.floor(at / this.seconds) * this.seconds;
+    const last = this.bars.at(-1);
+    if (last && starts < last[0]) return;
+    if (last?.[0] === starts) {
+      const [, open, high, low, , volume] = last;
+      this.bars[this.bars.length - 1] = [starts, open, Math.max(high, price), Math.min(low, price), price, volume + quantity];
+    } else {
+      this.bars.push([starts, price, price, price, price, quantity]);
+    }
+    this.candles.update(candle(this.bars.at(-1)));
+    this.volume.update(amount(this.bars.at(-1)));
   }
 
-  // Trades of one batch have one instant, and the chart wants whole numbers that rise: a trade's place is its number,
-  // and its time is what the axis says there.
-  point(number, at, price) {
-    this.times.set(number, at);
-    return { time: number, value: price / 100 };
+  /** The newest candles, newest first, in rows that stay where they are. */
+  draw() {
+    const newest = this.bars.slice(-this.table.rows.length).reverse();
+    [...this.table.rows].forEach((row, index) => {
+      const bar = newest[index];
+      const shown = bar ? [clock(bar[0], this.seconds), ...bar.slice(1).map(figure)] : [];
+      [...row.cells].forEach((cell, place) => (cell.textContent = shown[place] ?? ""));
+    });
   }
+}
 
-  clock(number) {
-    const at = this.times.get(number);
-    return at === undefined ? "" : new Date(at * 1000).toISOString().slice(11, 19);
-  }
+const candle = ([time, open, high, low, close]) => ({
+  time,
+  open: open / 100,
+  high: high / 100,
+  low: low / 100,
+  close: close / 100,
+});
+const amount = ([time, , , , , volume]) => ({ time, value: volume / 100 });
+
+function clock(at, seconds) {
+  const text = new Date(at * 1000).toISOString();
+  return seconds >= 86400 ? text.slice(0, 10) : text.slice(5, 16).replace("T", " ");
 }

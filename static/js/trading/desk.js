@@ -1,15 +1,23 @@
 // The trading page: joins the stream to the book, the charts, the tape and the ticket.
 
-import { Book, drawDepth, drawLadder, figure } from "./book.js";
+import { Book, figure } from "./book.js";
 import { PriceChart } from "./chart.js";
+import { drawDepth } from "./depth.js";
+import { bindKeys } from "./keys.js";
+import { keep, kept } from "./keeping.js";
+import { Ladder, tint } from "./ladder.js";
 import { Stream } from "./stream.js";
+import { Tape } from "./tape.js";
 
-const TAPE = 30;
+const desk = document.getElementById("desk");
 const streams = JSON.parse(document.getElementById("streams").textContent);
-const chart = new PriceChart(document.getElementById("price-chart"));
-const tape = document.getElementById("tape");
+const chart = new PriceChart(document.getElementById("price-chart"), document.getElementById("candles"));
+const tape = new Tape();
+const ladder = new Ladder(() => book && draw());
+const intervals = [...document.querySelectorAll("[data-interval]")];
 let book = null;
 let lastTrade = 0;
+let interval = intervals.find((button) => button.dataset.interval === kept("chart-interval", "")) ?? intervals[0];
 
 async function json(url) {
   const answer = await fetch(url, { headers: { Accept: "application/json" } });
@@ -21,29 +29,53 @@ async function json(url) {
 async function restart() {
   const snapshot = await json(streams.book);
   const { trades } = await json(streams.trades);
+  await candles();
   book = new Book(snapshot);
   lastTrade = trades.at(-1)?.[0] ?? 0;
-  chart.show(trades);
-  tape.replaceChildren(...trades.slice(-TAPE).reverse().map(tapeRow));
+  tape.show(trades);
+  if (snapshot.last_price) showLast(snapshot.last_price);
+  proved(snapshot.number);
   draw();
   changed();
   return snapshot.number;
 }
 
-function take(event) {
+async function candles() {
+  for (const button of intervals) button.setAttribute("aria-pressed", String(button === interval));
+  const { bars } = await json(`${streams.candles}?interval=${interval.dataset.interval}`);
+  chart.show(bars, Number(interval.dataset.seconds));
+}
+
+for (const button of intervals) {
+  button.addEventListener("click", () => {
+    interval = button;
+    keep("chart-interval", button.dataset.interval);
+    candles();
+  });
+}
+
+/** One event more; false where the book does not agree with its checksum. */
+function take(event, number) {
   book.apply(event);
   const at = Date.parse(event.at) / 1000;
-  for (const [number, price, quantity, side] of event.trades) {
-    if (number <= lastTrade) continue;
-    lastTrade = number;
-    tape.prepend(tapeRow([number, at, price, quantity, side]));
-    chart.add(number, at, price);
+  for (const [trade, price, quantity, side] of event.trades) {
+    if (trade <= lastTrade) continue;
+    lastTrade = trade;
+    tape.add([trade, at, price, quantity, side]);
+    chart.add(at, price, quantity);
     showLast(price);
   }
-  while (tape.rows.length > TAPE) tape.deleteRow(-1);
-  if (event.trades.length) document.getElementById("no-trades")?.remove();
   draw();
   changed();
+  dispatchEvent(new CustomEvent("book-event", { detail: number }));
+  if (book.checksum() !== event.checksum || !book.isWhole()) return false;
+  proved(number);
+  return true;
+}
+
+function proved(number) {
+  desk.dataset.number = number;
+  document.getElementById("proved").textContent = number;
 }
 
 let drawing = false;
@@ -52,26 +84,17 @@ function draw() {
   drawing = true;
   requestAnimationFrame(() => {
     drawing = false;
-    drawLadder(book);
-    drawDepth(book);
+    ladder.draw(book);
+    drawDepth(book, ladder.group);
+    tape.draw();
+    chart.draw();
   });
 }
 
 function showLast(price) {
   const output = document.getElementById("last-price");
+  if (output.textContent !== figure(price)) tint(output);
   output.textContent = figure(price);
-  output.classList.remove("changed");
-  requestAnimationFrame(() => output.classList.add("changed"));
-}
-
-function tapeRow([, at, price, quantity, side]) {
-  const row = document.createElement("tr");
-  const buys = side === "BUY";
-  const time = new Date(at * 1000).toISOString().slice(11, 19);
-  row.innerHTML =
-    `<td>${time}</td><td class="num"><span class="${buys ? "buy-ink" : "sell-ink"}">` +
-    `${buys ? "B" : "S"} ${figure(price)}</span></td><td class="num">${figure(quantity)}</td>`;
-  return row;
 }
 
 /** My orders may have changed: their fragment listens for this. Told soon, and not more often than it can be read. */
@@ -92,6 +115,10 @@ function stale(isStale) {
 }
 
 const stream = new Stream(streams.events, { restart, event: take, stale });
-stream.open();
-// A ticket that was swapped in while the connection was away stays closed too.
-document.addEventListener("htmx:after:swap", () => stale(!document.getElementById("stale").hidden));
+if (!document.hidden) stream.open();
+bindKeys({ group: () => ladder.next(), interval: () => intervals[(intervals.indexOf(interval) + 1) % intervals.length].click() });
+document.addEventListener("htmx:after:swap", () => {
+  // A ticket that was swapped in while the connection was away stays closed too; orders of mine may stand elsewhere.
+  stale(!document.getElementById("stale").hidden);
+  if (book) draw();
+});

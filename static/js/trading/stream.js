@@ -1,68 +1,128 @@
-// One stream a tab, replayed by contiguous number. A gap, a silence or a hidden tab: begin again from a snapshot.
+// One stream a browser and series, shared by its tabs: one tab listens to the server and tells the others.
+// Numbers have no gap: what is missed is asked for again by number, and what cannot be is fetched as a snapshot.
 
 const SILENCE = 12_000;
 
 export class Stream {
-  /** `restart` fetches a snapshot and answers its number; `event` takes each event; `stale` is told true or false. */
+  /** `restart` fetches a snapshot and answers its number; `event` takes each event and answers whether the book still
+   *  agrees with it; `stale` is told true or false. */
   constructor(url, { restart, event, stale }) {
     Object.assign(this, { url, restart, event, stale });
     this.number = null;
-    this.source = null;
+    this.waiting = null; // what came while a snapshot is fetched
+    this.channel = new BroadcastChannel(url);
+    this.channel.addEventListener("message", ({ data }) => this.isOpen && this.hear(data));
     document.addEventListener("visibilitychange", () => (document.hidden ? this.close() : this.open()));
     addEventListener("pagehide", () => this.close());
+    addEventListener("pageshow", (event) => event.persisted && this.open());
     addEventListener("online", () => this.open());
     addEventListener("offline", () => this.stale(true));
   }
 
   async open() {
     this.close();
+    this.isOpen = true;
+    this.listen();
+    if (this.number === null) await this.fetch();
+    if (this.isOpen) this.lead();
+  }
+
+  close() {
+    this.isOpen = false;
+    clearTimeout(this.silence);
+    this.release?.();
+  }
+
+  /** Listen to the server while nobody else does; without locks every tab does. */
+  lead(steal = false) {
+    if (this.release) return;
+    let isOurs = true;
+    const listening = () => {
+      if (!isOurs || !this.isOpen) return undefined;
+      return new Promise((done) => this.connect(done));
+    };
+    this.release = () => {
+      isOurs = false;
+      this.release = null;
+      this.disconnect();
+    };
+    if (!navigator.locks) return void listening();
+    navigator.locks.request(this.url, { steal }, listening).catch(() => this.disconnect());
+  }
+
+  connect(done) {
+    const source = new EventSource(`${this.url}?after=${this.number}`);
+    this.disconnect = () => {
+      clearTimeout(this.again);
+      source.close();
+      this.disconnect = () => {};
+      done();
+    };
+    const tell = (news) => {
+      this.channel.postMessage(news);
+      this.hear(news);
+    };
+    for (const kind of ["hello", "beat", "reset"]) source.addEventListener(kind, () => tell({ kind }));
+    source.addEventListener("message", ({ lastEventId, data }) =>
+      tell({ kind: "event", number: Number(lastEventId), data }),
+    );
+    source.addEventListener("error", () => {
+      tell({ kind: "lost" });
+      source.close();
+      // Not all at the same moment, when the server comes back.
+      this.again = setTimeout(() => this.reconnect(), 500 + 1500 * Math.random());
+    });
+  }
+
+  disconnect() {}
+
+  reconnect() {
+    this.release?.();
+    if (this.isOpen) this.lead();
+  }
+
+  hear(news) {
+    if (news.kind === "lost") return this.stale(true);
+    this.listen();
+    if (news.kind === "reset") return this.fetch().then(() => this.reconnect());
+    if (this.waiting) return void this.waiting.push(news);
+    if (news.kind === "event") return this.take(news);
+    this.stale(false);
+  }
+
+  take({ number, data }) {
+    if (number <= this.number) return;
+    if (number !== this.number + 1) return void this.fetch();
+    this.number = number;
+    this.stale(false);
+    if (!this.event(JSON.parse(data), number)) this.fetch();
+  }
+
+  /** The book as it is now, and then what came meanwhile. */
+  async fetch() {
+    if (this.waiting) return;
+    this.waiting = [];
     try {
       this.number = await this.restart();
     } catch {
       this.stale(true);
-      this.again = setTimeout(() => this.open(), 2000);
-      return;
+      await new Promise((later) => setTimeout(later, 2000));
+      this.waiting = null;
+      return this.isOpen ? this.fetch() : undefined;
     }
-    const source = new EventSource(`${this.url}?after=${this.number}`);
-    this.source = source;
-    source.addEventListener("hello", () => this.heard());
-    source.addEventListener("beat", () => this.heard());
-    source.addEventListener("message", (message) => this.take(Number(message.lastEventId), message.data));
-    source.addEventListener("error", () => this.lost());
-    this.listen();
+    const came = this.waiting;
+    this.waiting = null;
+    for (const news of came) this.hear(news);
   }
 
-  close() {
-    this.source?.close();
-    this.source = null;
-    clearTimeout(this.silence);
-    clearTimeout(this.again);
-  }
-
-  take(number, data) {
-    this.heard();
-    if (number <= this.number) return;
-    if (number !== this.number + 1) {
-      this.open();
-      return;
-    }
-    this.number = number;
-    this.event(JSON.parse(data));
-  }
-
-  heard() {
-    this.stale(false);
-    this.listen();
-  }
-
-  lost() {
-    this.stale(true);
-    this.close();
-    this.again = setTimeout(() => this.open(), 1000);
-  }
-
+  /** Silence: the connection is dead though nobody said so, or the tab that listened for us is asleep. */
   listen() {
     clearTimeout(this.silence);
-    this.silence = setTimeout(() => this.lost(), SILENCE);
+    this.silence = setTimeout(() => {
+      this.stale(true);
+      this.listen();
+      this.release?.();
+      this.lead(true);
+    }, SILENCE);
   }
 }
