@@ -3,7 +3,7 @@ import importlib
 
 from bench.table import print_rows
 
-NAMES = ["ledger", "market"]
+NAMES = ["ledger", "market", "streams"]
 
 
 def main() -> None:

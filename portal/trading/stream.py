@@ -24,6 +24,7 @@ BEAT_SECONDS = 5.0
 # Further back than this a page is better off with a snapshot.
 REPLAY_LIMIT = 1000
 QUEUE_LIMIT = 500
+APPLICATION_NAME = "hourglass events"
 RESET = b"event: reset\ndata: fetch a snapshot\n\n"
 Event = tuple[int, dict[str, Any]]
 Message = tuple[int, bytes]
@@ -211,7 +212,9 @@ class Hub:
     async def _rows(self, sql: str, params: Any) -> list[Any]:
         async with self._asking:
             if self._connection is None or self._connection.closed:
-                self._connection = await psycopg.AsyncConnection.connect(**self._conninfo, autocommit=True)
+                self._connection = await psycopg.AsyncConnection.connect(
+                    **self._conninfo, autocommit=True, application_name=APPLICATION_NAME
+                )
             cursor = await self._connection.execute(sql, params)
             return await cursor.fetchall()
 
