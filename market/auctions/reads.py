@@ -60,19 +60,23 @@ def reference_of(instrument: Instrument) -> int | None:
 
 
 def edges(instrument_id: int) -> tuple[int | None, int | None, list[int]]:
-    """The best bid, the best ask, and the lowest and the highest of all limit prices: each the first of an index."""
+    """The best bid, the best ask, and the lowest and the highest limit prices of the orders of both sides that cross
+    nothing: each the first of an index."""
     with connection.cursor() as cursor:
         cursor.execute(
             """
             WITH open AS NOT MATERIALIZED (
                 SELECT side, kind, limit_price FROM market_order WHERE instrument_id = %s AND status = 'OPEN'
+            ), best AS MATERIALIZED (
+                SELECT (SELECT max(limit_price) FROM open WHERE side = 'BUY') AS bid,
+                    (SELECT min(limit_price) FROM open WHERE side = 'SELL') AS ask
             )
-            SELECT (SELECT max(limit_price) FROM open WHERE side = 'BUY'),
-                (SELECT min(limit_price) FROM open WHERE side = 'SELL'),
-                (SELECT min(limit_price) FROM open WHERE side = 'BUY' AND kind = 'LIMIT'),
-                (SELECT max(limit_price) FROM open WHERE side = 'BUY' AND kind = 'LIMIT'),
-                (SELECT min(limit_price) FROM open WHERE side = 'SELL' AND kind = 'LIMIT'),
-                (SELECT max(limit_price) FROM open WHERE side = 'SELL' AND kind = 'LIMIT')
+            SELECT bid, ask,
+                (SELECT min(limit_price) FROM open WHERE side = 'BUY' AND kind = 'LIMIT' AND limit_price < ask),
+                (SELECT max(limit_price) FROM open WHERE side = 'BUY' AND kind = 'LIMIT' AND limit_price < ask),
+                (SELECT min(limit_price) FROM open WHERE side = 'SELL' AND kind = 'LIMIT' AND limit_price > bid),
+                (SELECT max(limit_price) FROM open WHERE side = 'SELL' AND kind = 'LIMIT' AND limit_price > bid)
+            FROM best
             """,
             [instrument_id],
         )

@@ -1,0 +1,93 @@
+"""Clearing again from the commands alone: the same bytes, whatever the order of Python's sets and dicts may be."""
+
+import json
+import os
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from market.models import GPU_SECONDS_PER_LOT, Trade
+from tests.full import count
+from tests.market import test_naive_whole as whole
+
+pytestmark = pytest.mark.django_db(transaction=True)
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_the_same_commands_give_the_same_bytes_under_any_hash_seed():
+    flow = Recorded(3, random.Random(4711))
+    while len(flow.orders) < count(5_000):
+        flow.step()
+    flow.compare()
+    asked = json.dumps(flow.asked())
+
+    said = {
+        subprocess.run(
+            [sys.executable, "-m", "tests.market.replaying"], input=asked, capture_output=True, text=True, check=True,
+            cwd=ROOT, env=os.environ | {"PYTHONHASHSEED": seed},
+        ).stdout
+        for seed in ("0", "1", "42", "4294967295", "random")
+    }  # fmt: skip
+
+    assert len(said) == 1
+    replayed = json.loads(said.pop())
+    names = {order_id: place for place, order_id in enumerate(flow.ids)}
+    made = [
+        [names[t.maker_id], names[t.taker_id], t.price, t.quantity]
+        + ([t.taker_fee, t.maker_fee] if t.taker_side == "BUY" else [t.maker_fee, t.taker_fee])
+        for t in Trade.objects.filter(instrument=flow.instrument).order_by("number")
+    ]
+    print(
+        f"{len(flow.orders)} orders, {len(made)} trades, {flow.seen['auctions']} auctions, five seeds: {replayed['entries']}"
+    )
+    assert replayed["trades"] == made
+    assert len(made) > 100
+
+
+class Recorded(whole.Flow):
+    """A flow of orders and auctions that keeps its commands."""
+
+    def __init__(self, number, chooser):
+        super().__init__(number, chooser)
+        self.commands: list[tuple[str, object]] = []
+        self.instrument.refresh_from_db()
+
+    def flush(self):
+        first = len(self.ids)
+        content = []
+        for place, new in enumerate(self.batch, first):
+            owner = self.orders[place].owner
+            buys = new.side == "BUY"
+            content.append(
+                {
+                    "id": place, "owner": owner, "side": new.side, "limit_price": new.limit_price,
+                    "open_quantity": new.quantity, "account": 10 + owner if buys else 100 + owner,
+                    "receiving_account": 100 + owner if buys else 10 + owner, "wallet_tag": f"{owner:032x}",
+                    "stays": new.time_in_force == "GTC", "fill_or_kill": new.time_in_force == "FOK",
+                    "post_only": new.post_only, "self_trade": new.self_trade, "at_market": new.kind == "MARKET",
+                    "maker_bp": self.instrument.maker_fee_bp, "taker_bp": self.instrument.taker_fee_bp,
+                }
+            )  # fmt: skip
+        if content:
+            self.commands.append(("batch", content))
+        super().flush()
+
+    def change(self, place, *, amends):
+        """Only what a batch or an auction is made of."""
+
+    def auction(self):
+        if self.naive.in_auction:
+            self.commands.append(("auction", None))
+            super().auction()
+
+    def asked(self):
+        available = {10 + owner: whole.CREDITS for owner in range(whole.OWNERS)}
+        available |= {100 + owner: whole.LOTS * GPU_SECONDS_PER_LOT for owner in range(whole.OWNERS)}
+        rules = whole.RULES[self.number % len(whole.RULES)]
+        return {
+            "available": available, "static_bp": rules.get("static_band_bp"),
+            "dynamic_bp": rules.get("dynamic_band_bp"), "reference": rules.get("reference_price"), "commands": self.commands,
+        }  # fmt: skip
