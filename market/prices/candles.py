@@ -22,7 +22,7 @@ INTERVALS = {"1m": 60, "5m": 300, "1h": 3600, "1d": 86400}
 _SECONDS = list(INTERVALS.values())
 # So many trades are folded in one transaction, and so many that are not folded yet are read for a page.
 LARGEST_FOLD = 20_000
-_LARGEST_TAIL = 20_000
+LARGEST_TAIL = 20_000
 
 
 @dataclass(frozen=True)
@@ -169,7 +169,7 @@ def bars(
         cursor.execute(_STORED, [instrument_id, seconds, before or _LATEST, since or _EARLIEST, limit])
         found = {row[0]: _bar(row) for row in cursor.fetchall()}
         if last > folded:
-            cursor.execute(_TAIL, [seconds, instrument_id, folded, min(last, folded + _LARGEST_TAIL)])
+            cursor.execute(_TAIL, [seconds, instrument_id, folded, min(last, folded + LARGEST_TAIL)])
             for row in cursor.fetchall():
                 if (since is None or row[0] >= since) and (before is None or row[0] < before):
                     found[row[0]] = together(found.get(row[0]), _bar(row))
@@ -177,7 +177,8 @@ def bars(
 
 
 def _bar(row: tuple[Any, ...]) -> Bar:
-    return Bar(*row[:9], int(row[9]), *row[10:])
+    *figures, clean_value, first_trade, last_trade = row
+    return Bar(*figures, int(clean_value), first_trade, last_trade)  # type: ignore[call-arg]
 
 
 def together(earlier: Bar | None, later: Bar) -> Bar:

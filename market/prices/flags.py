@@ -1,6 +1,6 @@
 """Looking through trades for patterns, flagging them, and a person's decision about a flag."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.db import connection, transaction
@@ -20,7 +20,7 @@ RULES = Rules()
 LARGEST_SCAN = 2_000
 LARGEST_SIGHT = 5_000
 # An owner that becomes known later makes trades of so many days suspicious.
-OWNER_DAYS = timedelta(days=7)
+OWNER_DAYS = 7
 
 _TRADES = """
     SELECT t.number, t.traded_at, t.price, t.quantity,
@@ -45,7 +45,8 @@ _OWN_WITH_OWN = """
     JOIN market_trade t ON t.maker_id = o.id OR t.taker_id = o.id
     JOIN market_order maker ON maker.id = t.maker_id JOIN ledger_wallet mw ON mw.id = maker.wallet_id
     JOIN market_order taker ON taker.id = t.taker_id JOIN ledger_wallet tw ON tw.id = taker.wallet_id
-    WHERE w.beneficial_owner_id IS NOT NULL AND o.placed_at > now() - %s AND t.traded_at > now() - %s
+    WHERE w.beneficial_owner_id IS NOT NULL AND o.placed_at > now() - make_interval(days => %s)
+        AND t.traded_at > now() - make_interval(days => %s)
         AND coalesce(mw.beneficial_owner_id, mw.id) = coalesce(tw.beneficial_owner_id, tw.id)
         AND NOT EXISTS (
             SELECT 1 FROM market_tradeflag f

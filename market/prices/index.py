@@ -118,7 +118,7 @@ def read_line(line: str) -> IndexDay:
 
 def csv_lines(one: IndexDay) -> str:
     """The day's rows, a class each, and the one over all classes."""
-    rows = [
+    rows: list[tuple[str | int, ...]] = [
         (
             each.gpu_class, _decimal(each.per_gpu_hour), _decimal(each.per_pflop_hour), f"{_hours(each.volume)}",
             each.trades, each.excluded, each.basis, each.from_day or "",

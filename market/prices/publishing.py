@@ -49,7 +49,7 @@ def series_of(day: date) -> list[SeriesDay]:
     with connection.cursor() as cursor:
         cursor.execute(_SERIES, [DAY, starts_at, starts_at + timedelta(days=1) + index.LAST_DAYS])
         rows: list[tuple[Any, ...]] = cursor.fetchall()
-    return [SeriesDay(*row[:6], int(row[6])) for row in rows]
+    return [SeriesDay(*figures, int(value)) for *figures, value in rows]  # type: ignore[call-arg]
 
 
 @transaction.atomic(durable=True)

@@ -13,7 +13,7 @@ from typing import Any
 from django.db import connection, transaction
 
 from market.models import Instrument
-from market.prices.candles import nearest
+from market.prices.candles import LARGEST_TAIL, nearest
 from market.prices.flags import excluded_at
 from market.prices.models import ReferencePrice
 from market.prices.progress import instant_after_lock, locked_progress
@@ -60,9 +60,12 @@ _CANDLES = """
         SELECT trades, excluded, clean_volume, clean_value, last_trade FROM market_candle
         WHERE instrument_id = %(id)s AND seconds = 60 AND starts_at >= %(since)s AND starts_at < %(until)s
         UNION ALL
-        SELECT 1, 0, t.quantity, t.price::numeric * t.quantity, t.number FROM market_trade t, progress
-        WHERE t.instrument_id = %(id)s AND t.number > progress.folded
-            AND t.traded_at >= %(since)s AND t.traded_at < %(until)s
+        SELECT 1, 0, t.quantity, t.price::numeric * t.quantity, t.number FROM progress
+        CROSS JOIN LATERAL (
+            SELECT number, price, quantity, traded_at FROM market_trade
+            WHERE instrument_id = %(id)s AND number > progress.folded ORDER BY number LIMIT %(tail)s
+        ) t
+        WHERE t.traded_at >= %(since)s AND t.traded_at < %(until)s
     )
     SELECT coalesce(sum(trades), 0)::bigint, coalesce(sum(excluded), 0)::bigint,
         coalesce(sum(clean_volume), 0)::bigint, coalesce(sum(clean_value), 0), coalesce(max(last_trade), 0)
@@ -159,7 +162,8 @@ def issue_price(instrument: Instrument) -> int | None:
 
 def _sums(statement: str, instrument_id: int, since: datetime, until: datetime, **more: Any) -> Sums:
     with connection.cursor() as cursor:
-        cursor.execute(statement, {"id": instrument_id, "since": since, "until": until} | more)
+        figures: dict[str, Any] = {"id": instrument_id, "since": since, "until": until, "tail": LARGEST_TAIL} | more
+        cursor.execute(statement, figures)
         row = cursor.fetchone()
     assert row is not None
     trades, excluded, volume, value, last = row

@@ -102,7 +102,7 @@ class ConversionOut(serializers.Serializer):
     def get_fields(self) -> dict[str, serializers.Field]:
         # `from` is a word of Python's.
         pair = {"from": serializers.CharField(source="one.code"), "to": serializers.CharField(source="other.code")}
-        return pair | super().get_fields()
+        return {**pair, **super().get_fields()}
 
 
 class ConversionsOut(serializers.Serializer):

@@ -68,7 +68,7 @@ def test_the_index_shows_each_class_with_its_units_and_where_the_price_is_from()
     newest = json.loads(IndexPublication.objects.latest("day").json_line)
     h100 = next(each for each in newest["classes"] if each["gpu_class"] == "H100")
 
-    assert f"{h100['per_gpu_hour'] // 100 / 100:.2f}" in page
+    assert f" {(h100['per_gpu_hour'] + 50) // 100 / 100:.2f} " in page
     for said in ("cr/GPU-h", "cr/PFLOP-h", "too little traded", "the day so far", "TFLOPS BF16", "version 1", "989"):
         assert said in page
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
 
 from django import template
@@ -11,7 +11,7 @@ from django.utils.safestring import SafeString
 
 from ledger.models import SECONDS_PER_GPU_HOUR
 from market.prices.models import Concentration
-from portal.people.templatetags.units import MINUS, figure
+from portal.people.templatetags.units import CENT, MINUS
 
 register = template.Library()
 
@@ -21,7 +21,14 @@ def units_per(value: int | None, unit: str) -> str:
     """1/10,000 credit as credits per something: `{{ price|units_per:"GPU-h" }}`; without a unit it is the column's."""
     if value is None:
         return format_html('<span class="faint">{}</span>', "–")
-    return figure(Decimal(value) / 10_000, f"cr/{unit}" if unit else "cr", "" if unit else "bare")
+    # A price is told to the nearest hundredth; amounts, which are somebody's, are never rounded up.
+    exact = Decimal(value) / 10_000
+    shown, title = f"{exact.quantize(CENT, rounding=ROUND_HALF_UP):,.2f}", f"{exact:,.4f} cr"
+    if not unit:
+        return format_html('<span class="num" title="{}">{}</span>', title, shown)
+    return format_html(
+        '<span class="num" title="{0}/{2}">{1} <span class="unit">cr/{2}</span></span>', title, shown, unit
+    )
 
 
 @register.filter
