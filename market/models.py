@@ -345,7 +345,8 @@ class InstrumentChange(models.Model):
         return f"change {self.pk}"
 
 
-# The tables of prices are this app's too.
+# The tables of offerings and of prices are this app's too.
+from market.offerings.models import Allocation, Offering  # noqa: E402, F401
 from market.prices.models import (  # noqa: E402, F401
     Candle,
     Concentration,
