@@ -37,9 +37,7 @@ def measure(*, rounds: int, seconds: float, readers: int = READERS) -> list[Row]
             process.terminate()
             process.wait(10)
     middle, worst = statistics.median(times), max(times)
-    say(
-        f"  a fill seen by all {readers}: median {middle * 1000:.0f} ms, worst {worst * 1000:.0f} ms; {most} connections"
-    )
+    say(f"  a fill seen by all {readers}: median {middle:.3f} s, worst {worst:.3f} s; {most} connections")
     assert most <= CONNECTION_CAP, f"{most} connections to Postgres; the cap is {CONNECTION_CAP}"
     return [
         Row(f"{readers} streams: median time of a fill to the last", round(1 / middle, 1), round(middle, 3), "1 s"),
