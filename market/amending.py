@@ -14,7 +14,7 @@ from ledger.transfers import lock_accounts
 from market.answers import PlacedOrder
 from market.bands import fee
 from market.clearing import AuctionDue, clear_locked
-from market.errors import AmendmentRefused, BadOrder, OrderNotOpen, sentence_for
+from market.errors import BadOrder, OrderNotOpen
 from market.leaving import let_go, take_out, write_event
 from market.models import GPU_SECONDS_PER_LOT, HIGHEST_PRICE, LARGEST_QUANTITY, Instrument, Order
 from market.orders import retried
@@ -107,11 +107,7 @@ def _arrive_anew(order: Order, quantity: int, limit_price: int) -> None:
     order.status, order.priority = Order.Status.WAITING, None
     order.save(update_fields=["quantity", "limit_price", "first_quantity", "first_price", "held", "status", "priority"])
     write_event(order.instrument, event_payload(trades=[], levels=[level], now=now), now=now)
-    loaded = clear_locked(order.instrument_id, [], block=True)
-    assert loaded is not None
-    arrived = loaded.inbox[order.wallet_id, order.client_order_id]
-    if arrived.status == Order.Status.REJECTED:
-        raise AmendmentRefused(sentence_for(arrived.reason), reason=arrived.reason)
+    clear_locked(order.instrument_id, [], block=True, amended=order.id)
 
 
 def _hold_for(order: Order, limit_price: int, quantity: int) -> int:

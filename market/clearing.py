@@ -10,6 +10,7 @@ from psycopg.errors import UniqueViolation
 from ledger.clock import assert_in_transaction
 from market.answers import Answer, Answers, NewOrder, PlacedOrder, conflict
 from market.batch import Working, clear_batch
+from market.errors import AmendmentRefused, sentence_for
 from market.limits import refuse_special
 from market.loading import Loaded, enter, rules_of
 from market.models import InstrumentChange, Order
@@ -78,9 +79,12 @@ def _clear_once(instrument_id: int, orders: Sequence[NewOrder], *, block: bool) 
         return clear_locked(instrument_id, orders, block=block)
 
 
-def clear_locked(instrument_id: int, orders: Sequence[NewOrder], *, block: bool) -> Loaded | None:
+def clear_locked(
+    instrument_id: int, orders: Sequence[NewOrder], *, block: bool, amended: int | None = None
+) -> Loaded | None:
     """Take the instrument's lock and clear everything waiting, in the caller's transaction; None where another has the
-    lock and the orders are in the inbox. Raises AuctionDue where an auction is to be ended first."""
+    lock and the orders are in the inbox. Raises AuctionDue where an auction is to be ended first, and
+    AmendmentRefused where the `amended` order would be rejected: it is to stay as it was."""
     assert_in_transaction()
     with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
         loaded = enter(cursor, instrument_id, orders, block=block)
@@ -95,7 +99,7 @@ def clear_locked(instrument_id: int, orders: Sequence[NewOrder], *, block: bool)
         new = [(loaded.new[order.key], order) for order in orders if order.key in loaded.new]
         waiting = [*loaded.inbox.values(), *(working for working, _ in new)]
         if waiting:
-            _settle(cursor, loaded, waiting, loaded.resting, new)
+            _settle(cursor, loaded, waiting, loaded.resting, new, amended)
     return loaded
 
 
@@ -105,6 +109,7 @@ def _settle(
     waiting: Sequence[Working],
     resting: Sequence[Working],
     new: Sequence[tuple[Working, NewOrder]],
+    amended: int | None = None,
 ) -> None:
     outcome = clear_batch(
         waiting=waiting,
@@ -113,6 +118,9 @@ def _settle(
         last_priority=loaded.last_priority,
         rules=rules_of(loaded),
     )
+    for order in waiting if amended is not None else ():
+        if order.id == amended and order.status == Order.Status.REJECTED:
+            raise AmendmentRefused(sentence_for(order.reason), reason=order.reason)
     write(cursor, loaded, outcome, new)
     if outcome.left_band:
         instrument = lock_instrument(loaded.instrument_id)

@@ -38,6 +38,22 @@ class BadRule(Refusal):
     code = "bad_rule"
 
 
+class BadOffering(Refusal):
+    """What is offered makes no sense, or cannot be offered now."""
+
+    code = "bad_offering"
+
+
+class OfferingRefused(Refusal):
+    """The wallet could not sell it; `reason` is the code of why."""
+
+    code = "offering_refused"
+
+    def __init__(self, message: str, *, reason: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
 class BookCrossed(Refusal):
     """Trading cannot simply go on: what is in the book must be matched by an auction first."""
 
@@ -100,6 +116,7 @@ REASONS: dict[str, Promise] = {
     "post_only_phase": _("Only orders that are to be added to the book, and trade nothing at once, are taken now."),
     "not_in_auction": _("An auction takes only orders that can wait for its end: no now-or-never, no adding only."),
     "outside_band": _("The rest would have traded outside the price band, and could not wait."),
+    "offering_over": _("The auction is over: what was offered and not sold is not offered any longer."),
     "auction_over": _("The auction is over: a market order waits no longer."),
     "would_trade": _("It would have traded at once, and was to be added to the book only."),
     "fill_or_kill": _("It could not be filled whole at once, so nothing of it was."),

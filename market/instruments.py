@@ -12,6 +12,7 @@ from ledger.models import Asset
 from market.errors import BookCrossed, NotOpenable
 from market.leaving import take_out
 from market.models import Instrument, InstrumentChange, Order
+from market.offerings.allotting import finish, open_offering
 from market.phases import begin_auction, change_phase, lock_instrument
 from market.uncrossing import end_auction
 
@@ -111,6 +112,9 @@ def close_instrument(*, instrument_id: int, now: datetime) -> int:
     instrument = lock_instrument(instrument_id)
     orders = list(Order.objects.filter(instrument_id=instrument_id).unfinished().order_by("id"))
     take_out(orders, instrument=instrument, reason="series_expired", now=now)
+    offering = open_offering(instrument_id)
+    if offering is not None:
+        finish(offering, instrument, now)
     if instrument.phase != Phase.CLOSED:
         change_phase(instrument, Phase.CLOSED, cause=Cause.EXPIRED, now=now)
     return len(orders)

@@ -18,6 +18,7 @@ from market.leaving import take_out
 from market.limits import refuse_special
 from market.loading import Loaded, read
 from market.models import Instrument, InstrumentChange, Order
+from market.offerings.allotting import allot_to_small, count_in, finish, note_bids, open_offering
 from market.phases import change_phase, clock, lock_instrument
 from market.settling import write
 
@@ -67,6 +68,9 @@ def _fix_price(instrument: Instrument) -> bool:
             last_priority=loaded.last_priority,
         )  # fmt: skip
         _write(cursor, loaded, outcome)
+    offering = open_offering(instrument.id)
+    if offering is not None and found.price is not None:
+        note_bids(offering, loaded.resting, found.price)
     if found.price is None:
         # What would have met its own owner is gone, and nothing else crosses but what has no price to trade at.
         return False
@@ -77,13 +81,21 @@ def _fix_price(instrument: Instrument) -> bool:
 def _settle_some(instrument: Instrument) -> None:
     price = instrument.uncross_price
     assert price is not None
+    offering = open_offering(instrument.id)
+    first = offering is not None and offering.set_aside_left > 0
     with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
-        loaded = _load(cursor, instrument, price, price, CHUNK)
-        outcome = pair_off(
-            loaded.resting, price, available=loaded.available, last_priority=loaded.last_priority, limit=CHUNK
-        )
+        # A small holder's bid may stand anywhere in the line.
+        loaded = _load(cursor, instrument, price, price, _EVERYTHING if first else CHUNK)
+        if offering is not None and first:
+            outcome = allot_to_small(offering, loaded, price, limit=CHUNK)
+        else:
+            outcome = pair_off(
+                loaded.resting, price, available=loaded.available, last_priority=loaded.last_priority, limit=CHUNK
+            )
         _write(cursor, loaded, outcome)
-    if not outcome.changed:
+    if offering is not None:
+        count_in(offering, outcome, set_aside=first)
+    if not outcome.changed and not first:
         # All that could trade at the price has; what else crosses by now, where orders gave way, gets a price anew.
         Instrument.objects.filter(id=instrument.id).update(uncross_price=None, reference_price=price)
 
@@ -113,6 +125,11 @@ def _open(instrument: Instrument, now: datetime) -> None:
         Order.objects.filter(instrument=instrument, status=Order.Status.OPEN, kind=Order.Kind.MARKET).order_by("id")
     )
     instrument.refresh_from_db()
+    offering = open_offering(instrument.id)
+    if offering is not None:
+        finish(offering, instrument, now)
+        unsold = Order.objects.filter(id=offering.order_id, status=Order.Status.OPEN)
+        take_out(list(unsold), instrument=instrument, reason="offering_over", now=now)
     take_out(left, instrument=instrument, reason="auction_over", now=now)
     change_phase(
         instrument,

@@ -68,22 +68,27 @@ def _give_way(orders: Sequence[Working], price: int) -> bool:
 
 
 def pair_off(
-    orders: Iterable[Working], price: int, *, available: Mapping[int, int], last_priority: int, limit: int
-) -> Outcome:
-    """The next trades at the auction's price, `limit` of them at most. An order whose wallet may not trade any more is
-    taken out first. Both sides have rested, so both pay the maker's fee."""
+    orders: Iterable[Working], price: int, *, available: Mapping[int, int], last_priority: int, limit: int,
+    most: int | None = None,
+) -> Outcome:  # fmt: skip
+    """The next trades at the auction's price, `limit` of them and `most` lots at most.
+
+    An order whose wallet may not trade any more is taken out first. Both sides have rested, so both pay the maker's fee.
+    """
     clearing = Clearing(Outcome(last_priority), dict(available), OPEN_RULES)
     orders = list(orders)
     for order in orders:
         if order.refusal:
             clearing.cancel_maker(order, order.refusal)
     buys, sells = _sides(orders, price)
-    while len(clearing.outcome.trades) < limit and (pair := _next(buys, sells)) is not None:
+    left = sum(order.open_quantity for order in buys) if most is None else most
+    while left and len(clearing.outcome.trades) < limit and (pair := _next(buys, sells)) is not None:
         older, newer = pair
         if older.owner == newer.owner:
             give_way(clearing, older, newer)
             continue
-        quantity = min(older.open_quantity, newer.open_quantity)
+        quantity = min(older.open_quantity, newer.open_quantity, left)
+        left -= quantity
         older.open_quantity -= quantity
         newer.open_quantity -= quantity
         clearing.trade(older, newer, price, quantity, maker_bp=older.maker_bp, taker_bp=newer.maker_bp)

@@ -121,6 +121,21 @@ def test_decrementing_shrinks_the_larger_one(market):
     assert_value_is_conserved()
 
 
+def test_a_partly_filled_order_that_may_not_trade_is_not_amended_into_a_trade(market):
+    instrument, ada, bob = market
+    mine = placed(instrument, ada, "BUY", 5, 90, post_only=True)
+    placed(instrument, bob, "SELL", 2, 90)
+    placed(instrument, bob, "SELL", 5, 95)
+
+    with pytest.raises(AmendmentRefused) as refused:
+        amend_order(order_id=mine.order_id, limit_price=95)
+
+    order = Order.objects.get(id=mine.order_id)
+    assert refused.value.reason == "would_trade"
+    assert (order.status, order.limit_price, order.filled_quantity, order.open_quantity) == ("OPEN", 90, 2, 3)
+    assert_value_is_conserved()
+
+
 def test_wallets_of_one_beneficial_owner_do_not_trade_with_each_other(market):
     from django.db import transaction
 
