@@ -20,7 +20,7 @@ from portal.people.models import User
 
 RESTING = 10_000
 # Of credits and of compute, for each wallet.
-PLENTY = 10**12
+PLENTY = 10**11
 
 
 @dataclass
@@ -68,12 +68,7 @@ def some_world(code: str, wallets: list[int]) -> World:
         expires_at=datetime(2099, 1, 1, tzinfo=UTC), now=now,
     )  # fmt: skip
     instrument = open_instrument(asset_id=asset.id, now=now)
-    with transaction.atomic():
-        for asset_id in (asset.id, credits(now=now).id):
-            accounts = [account_of(wallet_id=wallet, asset_id=asset_id).id for wallet in wallets]
-            issuer = account_of(wallet_id=system_wallet(Wallet.Role.ISSUER, now=now).id, asset_id=asset_id)
-            moves = [Move(issuer.id, -PLENTY * len(accounts)), *(Move(id_, PLENTY) for id_ in accounts)]
-            post_transfer(kind="ISSUE", moves=moves, now=now)
+    endow(instrument, wallets)
     world = World(wallets, instrument)
     chooser = random.Random(1)
     resting = []
@@ -85,6 +80,17 @@ def some_world(code: str, wallets: list[int]) -> World:
         )
     place_orders(resting)
     return world
+
+
+def endow(instrument: Instrument, wallets: list[int]) -> None:
+    """Plenty of the series and of credits for each."""
+    now = timezone.now()
+    with transaction.atomic():
+        for asset_id in (instrument.asset_id, credits(now=now).id):
+            accounts = [account_of(wallet_id=wallet, asset_id=asset_id).id for wallet in wallets]
+            issuer = account_of(wallet_id=system_wallet(Wallet.Role.ISSUER, now=now).id, asset_id=asset_id)
+            moves = [Move(issuer.id, -PLENTY * len(accounts)), *(Move(id_, PLENTY) for id_ in accounts)]
+            post_transfer(kind="ISSUE", moves=moves, now=now)
 
 
 def _attest(resource_class: str, now: datetime) -> None:

@@ -57,6 +57,14 @@ def empty_database() -> None:
 
 
 @pytest.fixture(autouse=True)
+def _no_instruments_remembered() -> Iterator[None]:
+    """A code has another id in the next test's empty database."""
+    yield
+    if "portal.api.finding" in sys.modules:
+        sys.modules["portal.api.finding"].instrument_id.cache_clear()
+
+
+@pytest.fixture(autouse=True)
 def _english_again() -> Iterator[None]:
     """A request leaves its language to the thread; the next test starts in the site's own."""
     yield

@@ -3,7 +3,8 @@
 import re
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from functools import lru_cache
+from typing import Any, TypeVar
 
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext_lazy as _
@@ -11,6 +12,8 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from portal.api.problems import BadRequest
+
+Form = TypeVar("Form", bound=serializers.Serializer)
 
 _LARGEST = 2**63 - 1
 _NO_NUMBER = re.compile(r"[+-]?(nan|inf|infinity|\d+(\.\d*)?e[+-]?\d+)", re.ASCII | re.IGNORECASE)
@@ -124,6 +127,13 @@ class Instant(serializers.Field):
 
     def to_representation(self, value: datetime) -> str:
         return value.isoformat().replace("+00:00", "Z")
+
+
+@lru_cache(200)
+def form_of(form: type[Form]) -> Form:
+    """The one instance of a form that is given no data: it keeps nothing between calls, and making one copies every
+    field."""
+    return form()
 
 
 class Strict(serializers.Serializer):

@@ -1,6 +1,7 @@
 """What a request names, looked up among what its person may see."""
 
 import re
+from functools import lru_cache
 
 from django.db.models import Q
 from django.utils.translation import gettext as _
@@ -54,13 +55,11 @@ def asset_named(code: str) -> Asset:
     return found
 
 
-def instrument_named(code: str) -> Instrument:
-    """The instrument that a body names."""
-    return instruments_named({code})[code]
-
-
-def instruments_named(codes: set[str]) -> dict[str, Instrument]:
-    found = {each.code: each for each in Instrument.objects.filter(code__in=codes)}
-    if found.keys() != codes:
+@lru_cache(1000)
+def instrument_id(code: str) -> int:
+    """The id of the instrument that a body names. Neither ever changes, so each process asks once; not for what is
+    unknown yet."""
+    found = Instrument.objects.filter(code=code).values_list("id", flat=True).first()
+    if found is None:
         raise Unknown(_("There is no such instrument."), field="instrument")
     return found

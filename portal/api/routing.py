@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from portal.api.documents import ProblemOut
-from portal.api.fields import Strict
+from portal.api.fields import Strict, form_of
 from portal.api.permissions import ScopeNeeded
 from portal.api.problems import CONTENT_TYPE, BadRequest, faults_of
 from portal.api.throttling import KeyRate
@@ -76,9 +76,7 @@ def sent(request: Request, form: type[Strict]) -> dict[str, Any]:
     if request.META.get("HTTP_TRANSFER_ENCODING") and not request.META.get("CONTENT_LENGTH"):
         raise BadRequest("length_missing", _("Send the body in one piece, with its Content-Length."))
     # A serializer without data is not one with null.
-    read = form(data=[] if request.data is None else request.data)
-    read.is_valid(raise_exception=True)
-    return dict(read.validated_data)
+    return dict(form_of(form).run_validation([] if request.data is None else request.data))
 
 
 def query(request: Request, form: type[Strict]) -> dict[str, Any]:

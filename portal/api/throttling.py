@@ -44,11 +44,19 @@ class BulkRate(KeyRate):
 
 def _count(name: str) -> int:
     try:
-        cache.add(name, 0, timeout=2 * WINDOW_SECONDS)
         return int(cache.incr(name))
     except ValueError:
-        return 1  # it was emptied in between
+        return _count_from_one(name)
     except RedisError as fault:
         # A limit is a kindness among callers, not a lock: without the cache, everybody may.
         log.warning("requests are not counted: %s", fault)
         return 0
+
+
+def _count_from_one(name: str) -> int:
+    """The first of its minute, or nearly: others may come at the same instant."""
+    cache.add(name, 0, timeout=2 * WINDOW_SECONDS)
+    try:
+        return int(cache.incr(name))
+    except ValueError:
+        return 1  # it was emptied in between

@@ -29,7 +29,9 @@ def roles_of(user: Person) -> frozenset[str]:
     """Every role the person has anywhere."""
     if not isinstance(user, User) or not user.is_active:
         return frozenset()
-    return frozenset(Membership.objects.filter(user=user).values_list("role", flat=True))
+    if user.known_roles is None:
+        return frozenset(Membership.objects.filter(user=user).values_list("role", flat=True))
+    return user.known_roles
 
 
 def has_role(user: Person, *roles: str) -> bool:

@@ -36,6 +36,9 @@ class User(AbstractUser):
     name = models.CharField(_("name"), max_length=150, blank=True)
     wallet = models.OneToOneField(Wallet, on_delete=models.PROTECT, null=True, related_name="owner")
 
+    # Roles anywhere, where they were read together with the person (portal.api.keys); None where nobody asked yet.
+    known_roles: frozenset[str] | None = None
+
     USERNAME_FIELD = "email"
     REQUIRED_FIELDS: ClassVar[list[str]] = []
     objects: ClassVar[PeopleManager] = PeopleManager()

@@ -2,24 +2,23 @@
 
 from typing import Any
 
-from django.utils.translation import gettext as _
 from rest_framework import serializers
 from rest_framework.exceptions import APIException, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from ledger.errors import Refusal, Unknown
+from ledger.errors import Refusal
 from market.answers import Answer, NewOrder, PlacedOrder
-from market.models import Instrument, Order
+from market.models import Order
 from market.orders import check_order, place_orders
-from portal.api.documents import BulkOut, PlacedOut
-from portal.api.fields import Anything
-from portal.api.finding import wallet_to_act_for
+from portal.api.documents import BulkOut
+from portal.api.fields import Anything, form_of
+from portal.api.finding import instrument_id, wallet_to_act_for
 from portal.api.forms import BulkIn, BulkOrderIn, WalletIn
 from portal.api.problems import Problem, problem_of, refused
 from portal.api.routing import documented, route, sent
 from portal.api.throttling import BulkRate
-from portal.api.views.orders import rejected
+from portal.api.views.orders import rejected, shown
 from portal.people.access import refuse_administrator
 
 MOST = 1000
@@ -38,9 +37,8 @@ def bulk(request: Request) -> Response:
     asked = sent(request, _Shell)
     wallet = wallet_to_act_for(request, asked.get("wallet"))
     refuse_administrator(request.user)
-    instruments = _instruments(asked["orders"])
-    form = BulkOrderIn()
-    rows = [_read(form, row, wallet.id, instruments) for row in asked["orders"]]
+    form = form_of(BulkOrderIn)
+    rows = [_read(form, row, wallet.id) for row in asked["orders"]]
     answers = iter(place_orders([row for row in rows if isinstance(row, NewOrder)]))
     results = [
         _answer(row, next(answers)) if isinstance(row, NewOrder) else _refusal(row, sent_row)
@@ -49,20 +47,10 @@ def bulk(request: Request) -> Response:
     return Response({"results": results})
 
 
-def _instruments(rows: list[Any]) -> dict[str, int]:
-    """Instruments by code, in one query; what is no code is told so when its row is read."""
-    codes = {row.get("instrument") for row in rows if isinstance(row, dict) and isinstance(row.get("instrument"), str)}
-    printable = [code for code in codes if code and code.isprintable()]
-    return dict(Instrument.objects.filter(code__in=printable).values_list("code", "id"))
-
-
-def _read(form: BulkOrderIn, row: Any, wallet_id: int, instruments: dict[str, int]) -> NewOrder | Problem:
+def _read(form: BulkOrderIn, row: Any, wallet_id: int) -> NewOrder | Problem:
     try:
         fields = dict(form.run_validation(row))
-        code = fields.pop("instrument")
-        if code not in instruments:
-            raise Unknown(_("There is no such instrument."), field="instrument")
-        order = NewOrder(instrument_id=instruments[code], wallet_id=wallet_id, **fields)
+        order = NewOrder(instrument_id=instrument_id(fields.pop("instrument")), wallet_id=wallet_id, **fields)
         check_order(order)
     except (ValidationError, APIException, Refusal) as error:
         said = problem_of(error)
@@ -76,7 +64,7 @@ def _answer(row: NewOrder, answer: Answer) -> dict[str, Any]:
         said = refused(answer)
         return {"status": said["status"], "client_order_id": row.client_order_id, "problem": said}
     status = 422 if answer.status == Order.Status.REJECTED else 201
-    found = {"status": status, "client_order_id": row.client_order_id, "order": PlacedOut(answer).data}
+    found = {"status": status, "client_order_id": row.client_order_id, "order": shown(answer)}
     return found | ({"problem": rejected(answer)} if status == 422 else {})
 
 

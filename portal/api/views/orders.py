@@ -14,7 +14,8 @@ from market.models import CancelTimer, Instrument, Order
 from market.orders import cancel_order, cancel_orders, place_order
 from market.timers import set_cancel_timer
 from portal.api.documents import CancelledOut, OrderOut, OrdersOut, PlacedOut, TimerOut
-from portal.api.finding import instrument_named, wallet_to_act_for, wallet_to_read
+from portal.api.fields import form_of
+from portal.api.finding import instrument_id, wallet_to_act_for, wallet_to_read
 from portal.api.forms import AmendIn, CancelAllIn, NothingIn, OrdersQuery, PlaceIn, TimerIn, WalletIn
 from portal.api.paging import page
 from portal.api.problems import CONTENT_TYPE, Problem, problem
@@ -43,7 +44,7 @@ def order(request: Request, order_id: int) -> Response:
     elif request.method == "PATCH":
         terms = sent(request, AmendIn)
         refuse_administrator(request.user)
-        return Response(PlacedOut(amend_order(order_id=found.id, **terms)).data)
+        return Response(shown(amend_order(order_id=found.id, **terms)))
     elif request.method == "DELETE":
         cancel_order(order_id=found.id, now=timezone.now())
     return Response(OrderOut(_orders().get(id=found.id)).data)
@@ -55,8 +56,8 @@ def cancel_all(request: Request) -> Response:
     """Cancel every order of the wallet, or those in one instrument."""
     asked = sent(request, CancelAllIn)
     wallet = wallet_to_act_for(request, asked.get("wallet"))
-    instrument = instrument_named(asked["instrument"]) if "instrument" in asked else None
-    count = cancel_orders(wallet_id=wallet.id, instrument_id=instrument.id if instrument else None)
+    instrument = instrument_id(asked["instrument"]) if "instrument" in asked else None
+    count = cancel_orders(wallet_id=wallet.id, instrument_id=instrument)
     return Response({"cancelled": count})
 
 
@@ -94,14 +95,19 @@ def _listed(request: Request) -> Response:
 def _place(request: Request) -> Response:
     key, asked = idempotency_key(request), sent(request, PlaceIn)
     wallet = wallet_to_act_for(request, asked.pop("wallet", None))
-    instrument = instrument_named(asked.pop("instrument"))
+    instrument = instrument_id(asked.pop("instrument"))
     refuse_administrator(request.user)
-    placed = place_order(instrument_id=instrument.id, wallet_id=wallet.id, client_order_id=key, **asked)
+    placed = place_order(instrument_id=instrument, wallet_id=wallet.id, client_order_id=key, **asked)
     if placed.status == Order.Status.REJECTED:
         return Response(rejected(placed), status=422, content_type=CONTENT_TYPE)
-    return Response(PlacedOut(placed).data, status=201)
+    return Response(shown(placed), status=201)
+
+
+def shown(placed: PlacedOrder) -> Any:
+    """What a placed or amended order is answered with."""
+    return form_of(PlacedOut).to_representation(placed)
 
 
 def rejected(placed: PlacedOrder) -> Problem:
     """The order is kept, with why it was not taken; asked again, it is answered the same."""
-    return problem(placed.reason, sentence_for(placed.reason), status=422, order=PlacedOut(placed).data)
+    return problem(placed.reason, sentence_for(placed.reason), status=422, order=shown(placed))
