@@ -35,6 +35,7 @@ app.conf.beat_schedule = {
     "publish-prices": {"task": "portal.reports.tasks.publish_prices", "schedule": 60.0, "options": {"expires": 60}},
     "count-holdings": {"task": "portal.reports.tasks.count_holdings", "schedule": 60.0, "options": {"expires": 60}},
     "end-auctions": {"task": "portal.trading.tasks.end_auctions", "schedule": 1.0, "options": {"expires": 10}},
+    "fire-alerts": {"task": "portal.trading.tasks.fire_alerts", "schedule": 2.0, "options": {"expires": 10}},
     "close-expired": {"task": "portal.trading.tasks.close_expired", "schedule": 30.0},
     "seal": {"task": "portal.wallets.tasks.seal", "schedule": 2.0},
     "cosign": {"task": "portal.wallets.tasks.cosign", "schedule": 2.0, "options": {"expires": 10}},

@@ -119,6 +119,7 @@ TEMPLATES: list[dict[str, Any]] = [
                 "django.contrib.messages.context_processors.messages",
                 "django.template.context_processors.i18n",
                 "portal.people.context.acting",
+                "portal.trading.context.fired_alerts",
             ],
             "builtins": [
                 "portal.people.templatetags.units",

@@ -1,1 +1,1 @@
-"""Market pages, the order ticket and the event stream."""
+"""Market pages, the order ticket, price alerts and the event stream."""

@@ -8,6 +8,7 @@ from market.instruments import close_instrument, expired_instruments
 from market.orders import expire_orders
 from market.timers import run_cancel_timers
 from market.uncrossing import due_auctions, end_auction
+from portal.trading import alerts
 
 
 @shared_task
@@ -39,3 +40,9 @@ def cancel_what_is_over() -> int:
 def end_auctions() -> int:
     """End the auctions whose time has come; answers how many. Any clearing does so too, where one comes first."""
     return sum(end_auction(instrument_id) for instrument_id in due_auctions())
+
+
+@shared_task
+def fire_alerts() -> int:
+    """Fire the price alerts whose price was traded; answers how many."""
+    return alerts.fire_alerts()

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from portal.trading import views
+from portal.trading import alert_views, views
 
 urlpatterns = [
     path("market/", views.market, name="market"),
@@ -16,6 +16,10 @@ urlpatterns = [
     path("market/<str:code>/orders/", views.my_orders, name="my-orders"),
     path("market/<str:code>/place/", views.place, name="place-order"),
     path("market/<str:code>/cancel-all/", views.cancel_all, name="cancel-all"),
+    path("market/<str:code>/alerts/", alert_views.alerts, name="alerts"),
+    path("market/<str:code>/alerts/set/", alert_views.add, name="set-alert"),
+    path("alerts/<int:alert_id>/drop/", alert_views.drop, name="drop-alert"),
+    path("alerts/seen/", alert_views.seen, name="see-alerts"),
     path("orders/<int:order_id>/amend/", views.amend, name="amend-order"),
     path("orders/<int:order_id>/cancel/", views.cancel, name="cancel-order"),
 ]

@@ -26,6 +26,9 @@ from portal.people.access import (
     refuse_administrator,
     wallets_of,
 )
+from portal.people.models import User
+from portal.trading.alert_views import AlertForm
+from portal.trading.alerts import alerts_of
 from portal.trading.forms import AmendForm, TicketForm
 from portal.trading.pages import (
     TAPE,
@@ -225,6 +228,8 @@ def _page(request: HttpRequest, found: Instrument, form: TicketForm) -> dict[str
         "form": form,
         "administers": administers_market(request.user),
     }
+    if isinstance(request.user, User):
+        context |= {"alerts": alerts_of(request.user), "alert_form": AlertForm(prefix="alert")}
     wallet = acting_wallet_or_none(request) if request.user.is_authenticated else None
     if wallet is not None and may_trade(request.user, wallet):
         context |= _mine(request, found, wallet)

@@ -98,6 +98,13 @@ RULES: dict[str, Rule] = {
     "candles": public("here", "missing"),
     "phase": public("here", "missing"),
     "positions": signed_in(),
+    "alerts": Rule({"here": row(LOGIN, 200), "missing": row(LOGIN, 404)}, {"here": NO_POST, "missing": NO_POST}),
+    "set-alert": Rule(
+        {"here": row(405, 405), "missing": row(405, 405)},
+        {"here": row(LOGIN, 422, auditor=403), "missing": row(LOGIN, 404, auditor=403)},
+    ),
+    "drop-alert": act(researcher=302),
+    "see-alerts": Rule({"": row(405, 405)}, {"": row(LOGIN, 302, auditor=403)}),
     "explorer": public(),
     "entry": public("here", "there", "missing"),
     "receipt": public("here", "there", "missing"),

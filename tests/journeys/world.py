@@ -22,6 +22,8 @@ from market.prices.models import TradeFlag
 from market.rules import change_rules
 from portal.grants.models import GrantUpload
 from portal.people.models import User
+from portal.trading.alerts import set_alert
+from portal.trading.models import PriceAlert
 from scheduler.models import Redemption, ResourceClass
 from scheduler.redemptions import redeem_tokens
 from tests.grants.builders import HOUR, World, a_world
@@ -104,6 +106,7 @@ def objects_of(world: World) -> dict[str, Any]:
         "wallet": researcher.wallet.public_id,
         "redemption": redemption.public_id,
         "order": order.id,
+        "alert": some_alert(researcher, instrument).id,
         "code": instrument.code,
         "entry": entry,
         "slug": world.institute.slug,
@@ -134,6 +137,10 @@ def objects_of(world: World) -> dict[str, Any]:
     }
 
 
+def some_alert(user: User, instrument: Instrument) -> PriceAlert:
+    return set_alert(user=user, instrument_id=instrument.id, direction="ABOVE", price=900, now=timezone.now())
+
+
 def some_flag(trade: Trade) -> TradeFlag:
     """As if the trade had been found suspicious."""
     return TradeFlag.objects.create(
@@ -147,6 +154,7 @@ MISSING: dict[str, Any] = {
     "wallet": uuid.UUID(int=1),
     "redemption": uuid.UUID(int=1),
     "order": NO_ID,
+    "alert": NO_ID,
     "code": "GHOST-2026Q4",
     "entry": NO_ID,
     "slug": "ghost",
@@ -175,6 +183,9 @@ def arguments(name: str, objects: dict[str, Any]) -> dict[str, Any]:
         "amend-order": {"order_id": objects["order"]},
         "cancel-all": {"code": objects["code"]},
         "cancel-order": {"order_id": objects["order"]},
+        "alerts": {"code": objects["code"]},
+        "set-alert": {"code": objects["code"]},
+        "drop-alert": {"alert_id": objects["alert"]},
         "entry": {"entry_id": objects["entry"]},
         "receipt": {"entry_id": objects["entry"]},
         "entry-bytes": {"entry_id": objects["entry"]},

@@ -18,7 +18,7 @@ export class PriceChart {
       layout: { attributionLogo: false, fontFamily: getComputedStyle(document.body).fontFamily, fontSize: 11 },
       localization: { locale: document.documentElement.lang || "en" },
       rightPriceScale: { borderVisible: false },
-      timeScale: { borderVisible: false, timeVisible: true, secondsVisible: false },
+      timeScale: { borderVisible: false, timeVisible: true, secondsVisible: false, maxBarSpacing: 28 },
       handleScroll: { vertTouchDrag: false },
     });
     this.candles = this.chart.addSeries(CandlestickSeries, {

@@ -30,7 +30,7 @@ export function bindKeys({ group, interval }) {
     p: () => focus("#id_limit_price"),
     o: () => focus("#mine summary, #mine button, #mine"),
     x: () => focus("#cancel-all"),
-    a: () => focus("#alerts input"),
+    a: () => focus("#alerts input[type=number]"),
     g: group,
     c: interval,
     "?": () => sheet.showModal(),
