@@ -4,14 +4,20 @@ A flag is a question to a person, not a judgement. Three patterns, by version 1 
 
 SAME_OWNER  one beneficial owner on both sides, through different wallets.
 ROUND_TRIP  tokens go from one owner to another and back within ten minutes, of about the same quantity (5 %) at about
-            the same price (0.5 %, or two ticks). What was split into up to eight pieces on either side is put together.
-CIRCLE      the same through three owners: from the first to the second to the third to the first.
+            the same price (0.5 %, or two ticks). What two owners trade with each other one after the other in one
+            direction is put together, up to eight trades, so that splitting it hides nothing.
+CIRCLE      the same through three owners, by the last trade of each direction: from the first to the second to the
+            third to the first, in any order.
+
+Two owners who trade all day with each other are compared run by run and not with all that they ever traded: otherwise
+chance alone would flag everything in a small and busy market.
 """
 
 from collections import defaultdict, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import combinations, islice
 from typing import Any
 
 METHOD = 1
@@ -63,7 +69,42 @@ class _Pile:
     since: datetime
 
 
-Window = dict[tuple[int, int], deque[Traded]]
+class _Window:
+    """The trades of the last minutes by pair of owners, and to whom each sold."""
+
+    def __init__(self, rules: Rules) -> None:
+        self.rules = rules
+        self.pairs: dict[tuple[int, int], deque[Traded]] = defaultdict(deque)
+        self.last: dict[tuple[int, int], Traded] = {}
+        self.buyers: dict[int, set[int]] = defaultdict(set)
+
+    def add(self, trade: Traded) -> None:
+        self._pair(trade).append(trade)
+        self.last[trade.seller, trade.buyer] = trade
+        self.buyers[trade.seller].add(trade.buyer)
+
+    def run_and_before(self, trade: Traded) -> tuple[list[Traded], list[Traded]]:
+        """What the two traded last, up to this trade: the run in its direction, and the run back before that."""
+        kept = self._pair(trade)
+        while kept and trade.at - kept[0].at > self.rules.within:
+            kept.popleft()
+        run, back = [trade], []
+        for each in islice(reversed(kept), 2 * self.rules.pieces):
+            if each.seller == trade.seller and not back and len(run) < self.rules.pieces:
+                run.append(each)
+            elif each.seller == trade.buyer and len(back) < self.rules.pieces:
+                back.append(each)
+            else:
+                break
+        return run[::-1], back[::-1]
+
+    def newest(self, seller: int, buyer: int, at: datetime) -> Traded | None:
+        """The direction's last trade, if it is not too long ago."""
+        found = self.last.get((seller, buyer))
+        return found if found is not None and at - found.at <= self.rules.within else None
+
+    def _pair(self, trade: Traded) -> deque[Traded]:
+        return self.pairs[min(trade.seller, trade.buyer), max(trade.seller, trade.buyer)]
 
 
 def find(trades: Iterable[Traded], *, after: int, rules: Rules = Rules()) -> list[Finding]:
@@ -72,71 +113,46 @@ def find(trades: Iterable[Traded], *, after: int, rules: Rules = Rules()) -> lis
     Trades come in the order of their numbers.
     """
     found: list[Finding] = []
-    seen: Window = defaultdict(deque)
+    seen = _Window(rules)
     for trade in trades:
         if trade.seller == trade.buyer:
             if trade.number > after:
                 found.append(Finding("SAME_OWNER", (trade.number,), {}))
             continue
         if trade.number > after:
-            finding = _round_trip(trade, seen, rules) or _circle(trade, seen, rules)
+            finding = _round_trip(trade, seen) or _circle(trade, seen)
             if finding is not None:
                 found.append(finding)
-        seen[trade.seller, trade.buyer].append(trade)
+        seen.add(trade)
     return found
 
 
-def _round_trip(trade: Traded, seen: Window, rules: Rules) -> Finding | None:
-    back = list(_piles(seen, trade.buyer, trade.seller, trade.at, rules))
-    if not back:
-        return None
-    alone = _pile((trade,))
-    forth = [alone, *(_pile((*pile, trade)) for pile in _runs(seen, trade.seller, trade.buyer, trade.at, rules))]
-    # One whole against pieces, either way; pieces against pieces would find what is not there.
-    pairs = [(alone, pile) for pile in back] + [(pile, back[0]) for pile in forth[1:]]
-    for now, before in pairs:
-        if _alike(now, before, rules):
+def _round_trip(trade: Traded, seen: _Window) -> Finding | None:
+    run, back = seen.run_and_before(trade)
+    now = _pile(run)
+    for count in range(1, len(back) + 1):
+        before = _pile(back[-count:])
+        if _alike(now, before, seen.rules):
             return Finding("ROUND_TRIP", (*before.trades, *now.trades), _facts(trade, [before, now]))
     return None
 
 
-def _circle(trade: Traded, seen: Window, rules: Rules) -> Finding | None:
-    """Is there somebody to whom the buyer sold, and who sold to the seller?"""
-    now = _pile((trade,))
-    middles = {buyer for (seller, buyer), kept in seen.items() if seller == trade.buyer and kept} - {trade.seller}
-    for middle in sorted(middles):
-        for first in _piles(seen, trade.buyer, middle, trade.at, rules):
-            if not _alike(now, first, rules):
-                continue
-            for second in _piles(seen, middle, trade.seller, trade.at, rules):
-                if _alike(now, second, rules) and _alike(first, second, rules):
-                    earlier = sorted((first, second), key=lambda pile: pile.trades)
-                    numbers = tuple(number for pile in earlier for number in pile.trades)
-                    return Finding("CIRCLE", (*numbers, trade.number), _facts(trade, [*earlier, now]))
+def _circle(trade: Traded, seen: _Window) -> Finding | None:
+    """Is there somebody to whom the buyer sold last, and who sold to the seller?"""
+    now = _pile([trade])
+    for middle in sorted(seen.buyers.get(trade.buyer, ())):
+        first = seen.newest(trade.buyer, middle, trade.at)
+        second = seen.newest(middle, trade.seller, trade.at)
+        if first is None or second is None:
+            continue
+        earlier = [_pile([each]) for each in sorted((first, second), key=lambda each: each.number)]
+        if all(_alike(*two, seen.rules) for two in combinations([*earlier, now], 2)):
+            numbers = tuple(number for pile in earlier for number in pile.trades)
+            return Finding("CIRCLE", (*numbers, trade.number), _facts(trade, [*earlier, now]))
     return None
 
 
-def _runs(seen: Window, seller: int, buyer: int, at: datetime, rules: Rules) -> Iterator[tuple[Traded, ...]]:
-    """The last trade of the direction within the window, the last two, and so on."""
-    kept = seen.get((seller, buyer))
-    if not kept:
-        return
-    while kept and at - kept[0].at > rules.within:
-        kept.popleft()
-    newest = list(kept)[-rules.pieces :]
-    for count in range(1, len(newest) + 1):
-        yield tuple(newest[-count:])
-
-
-def _piles(seen: Window, seller: int, buyer: int, at: datetime, rules: Rules) -> Iterator[_Pile]:
-    """Each of the last trades by itself, then the runs of more than one."""
-    runs = list(_runs(seen, seller, buyer, at, rules))
-    if runs:
-        yield from (_pile((trade,)) for trade in reversed(runs[-1]))
-        yield from (_pile(run) for run in runs[1:])
-
-
-def _pile(trades: tuple[Traded, ...]) -> _Pile:
+def _pile(trades: Sequence[Traded]) -> _Pile:
     return _Pile(
         tuple(trade.number for trade in trades),
         sum(trade.quantity for trade in trades),

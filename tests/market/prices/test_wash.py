@@ -52,6 +52,30 @@ def test_what_comes_back_in_pieces_is_put_together():
     """) == [("ROUND_TRIP", (1, 2, 3))]
 
 
+def test_what_was_traded_with_others_in_between_hides_nothing():
+    assert found("""
+        0:00 A>B 100 @ 250
+        1:00 C>A  70 @ 251
+        1:10 B>D  10 @ 250
+        2:00 B>A 100 @ 250
+    """) == [("ROUND_TRIP", (1, 4))]
+
+
+def test_a_small_and_busy_market_is_not_flagged_by_chance():
+    """Twelve owners, a trade every two seconds, of any size: most of it is trading."""
+    chance = random.Random(5)
+    lines = []
+    for second in range(0, 7200, 2):
+        seller, buyer = chance.sample("ABCDEFGHIJKL", 2)
+        lines.append(
+            f"{second // 60}:{second % 60} {seller}>{buyer} {chance.randint(50, 5000)} @ {chance.randint(245, 255)}"
+        )
+    numbers = {number for finding in find(drawn_trades("\n".join(lines)), after=0) for number in finding.trades}
+
+    print(f"{len(numbers)} of {len(lines)} random trades flagged")
+    assert len(numbers) < len(lines) / 10
+
+
 def test_a_circle_of_three_is_flagged_in_any_order():
     assert found("""
         0:00 A>B 100 @ 250
