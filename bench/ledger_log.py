@@ -9,16 +9,14 @@ from pathlib import Path
 from statistics import median
 
 from django.db import connection, connections
-from django.test import Client
-from django.test.utils import CaptureQueriesContext
 
 from bench.ledger_world import LedgerWorld
+from bench.page import page_cost
 from bench.table import Row, say
 from ledger.models import Checkpoint, Entry, Leaf
 from ledger.proof.export import export_log
 from ledger.proof.publishing import receipt_for
 from ledger.verifying.verify import verify_export
-from portal.people.models import User
 
 SMALL_LOG, SMALL_WALLET = 10_000, 1_000
 
@@ -42,8 +40,8 @@ def log_rows(world: LedgerWorld, *, seconds: float, entries: int, before: tuple[
     world.seal()
     vacuum()
     large_size, large = _log_size(), _proof_seconds()
-    few, few_queries = _page(world.few)
-    many, many_queries = _page(world.many)
+    few, few_queries = page_cost(world.few, "/wallet/")
+    many, many_queries = page_cost(world.many, "/wallet/")
     other = "time of the other"
     return [
         *rows,
@@ -138,21 +136,6 @@ def _proof_seconds() -> float:
         assert receipt_for(id_) is not None
         spent.append(time.perf_counter() - start)
     return median(spent)
-
-
-def _page(user: User) -> tuple[float, int]:
-    client = Client()
-    client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
-    assert client.get("/wallet/").status_code == 200
-    with CaptureQueriesContext(connection) as captured:
-        client.get("/wallet/")
-        queries = len(captured)
-    spent = []
-    for _ in range(30):
-        start = time.perf_counter()
-        client.get("/wallet/")
-        spent.append(time.perf_counter() - start)
-    return median(spent), queries
 
 
 def vacuum() -> None:

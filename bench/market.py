@@ -5,10 +5,12 @@ Rounds are interleaved, a ratio is taken within each, and the median of the roun
 
 import itertools
 import os
+import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable
-from statistics import median
+from pathlib import Path
+from statistics import median, quantiles
 from typing import Any
 
 from bench.calling import per_second, per_second_of_processes
@@ -16,43 +18,106 @@ from bench.server import Pgbench, migrated_server
 from bench.table import Row, say
 
 CLIENTS = 8
+HTTP_CLIENTS = (1, 8, 32)
 PGBENCH, ORM, RAW = "pgbench TPC-B-like, 8 clients", "ORM, row lock, 8 clients", "raw insert and commit, 1 client"
-QUIET = "a quiet order, call to committed"
+QUIET, SLOWEST = "a quiet order, median, call to committed", "a quiet order, 99 of 100"
+COPY = "COPY of rows as wide as an order's"
 BATCH = "ours, batches of 1000"
+DEEP = "ours, batches of 1000, 1 M orders resting"
+
+
+def bare(clients: int) -> str:
+    return f"a bare view that inserts a row, {clients} clients"
+
+
+def over_http(clients: int) -> str:
+    return f"ours over HTTP, {clients} clients"
 
 
 def measure(*, rounds: int, seconds: float) -> list[Row]:
     figures: dict[str, list[float]] = defaultdict(list)
-    with migrated_server() as postgres:
+    with migrated_server() as postgres, tempfile.TemporaryDirectory() as folder:
+        from bench.depth import rest_deep
+        from bench.http import served
         from bench.world import some_wallets, some_world
 
-        say("Setting up: pgbench at scale 10, a thousand wallets, 10,000 resting orders …")
-        pgbench = Pgbench(postgres)
-        wallets = some_wallets()
-        ours, plain = some_world("H100-2098Q4", wallets), some_world("B200-2098Q4", wallets)
+        say("Setting up: pgbench at scale 10, a thousand wallets, 10,000 resting orders, 1 M in another book …")
+        pgbench, wallets = Pgbench(postgres), some_wallets()
+        names = ("H100-2098Q4", "B200-2098Q4", "A100-2098Q4", "H200-2098Q4")
+        ours, plain, deep, paged = (some_world(name, wallets) for name in names)
+        rest_deep(deep)
         points: dict[str, Callable[[int], float]] = {
             PGBENCH: lambda _: pgbench.tps(clients=CLIENTS, seconds=seconds),
+            COPY: lambda _: _copied(seconds),
             BATCH: lambda seed: _batches(ours, seed, seconds),
+            DEEP: lambda seed: _batches(deep, seed, seconds),
             "ours, 32 callers": lambda seed: _threads(ours, seed, 32, seconds),
             "ours, 8 callers": lambda seed: _threads(ours, seed, 8, seconds),
             "ours, 1 caller": lambda seed: _threads(ours, seed, 1, seconds),
             ORM: lambda seed: _orm(plain, seed, seconds),
         }
         seeds = itertools.count(100, 100)
-        for number in range(rounds):
-            for name, point in points.items():
-                figures[name].append(point(next(seeds)))
-                say(f"  round {number + 1}: {name}: {figures[name][-1]:,.0f} /s")
-            raw, quiet = _quiet(ours, next(seeds), seconds)
-            figures[RAW].append(raw)
-            figures[QUIET].append(quiet)
-            say(f"  round {number + 1}: {QUIET}: {quiet:,.0f} /s; {RAW}: {raw:,.0f} /s")
-    rows = [_row(figures, name, PGBENCH) for name in figures]
-    rows.append(_row(figures, BATCH, ORM))
-    # A latency: how many raw insert-and-commits fit into one quiet order.
-    times = [raw / quiet for raw, quiet in zip(figures[RAW], figures[QUIET], strict=True)]
-    rows.append(Row(QUIET, round(median(figures[QUIET]), 1), round(median(times), 3), "time of a raw insert"))
-    return rows
+        with served(ours, Path(folder)) as web:
+            for count in HTTP_CLIENTS:
+                points[bare(count)] = lambda seed, n=count: web.bare(clients=n, seconds=seconds, seed=seed)  # type: ignore[misc]
+                points[over_http(count)] = lambda seed, n=count: web.orders(clients=n, seconds=seconds, seed=seed)  # type: ignore[misc]
+            for number in range(rounds):
+                for name, point in points.items():
+                    figures[name].append(point(next(seeds)))
+                    say(f"  round {number + 1}: {name}: {figures[name][-1]:,.0f} /s")
+                raw, quiet, slowest = _quiet(ours, next(seeds), seconds)
+                for name, figure in ((RAW, raw), (QUIET, quiet), (SLOWEST, slowest)):
+                    figures[name].append(figure)
+                    say(f"  round {number + 1}: {name}: one in {1000 / figure:,.2f} ms")
+        rows = [_row(figures, name, PGBENCH) for name in points]
+        rows += [_row(figures, BATCH, ORM), _row(figures, DEEP, BATCH)]
+        rows += [_row(figures, over_http(count), bare(count)) for count in HTTP_CLIENTS]
+        # Latencies: how many raw inserts with their commits, by their median, fit into one quiet order.
+        for name in (QUIET, SLOWEST):
+            times = [raw / quiet for raw, quiet in zip(figures[RAW], figures[name], strict=True)]
+            rows.append(Row(name, round(median(figures[name]), 1), round(median(times), 3), "time of a raw insert"))
+        return rows + _pages(paged)
+
+
+def _pages(world: Any) -> list[Row]:
+    """The trading page with ten thousand trades, then with a million."""
+    from django.conf import settings
+    from django.utils import timezone
+
+    from bench.depth import FEW, MANY, page_at
+    from portal.people.accounts import sign_up
+
+    settings.ALLOWED_HOSTS = ["*"]
+    reader = sign_up(email="reader@example.org", password=None, name="Reader", now=timezone.now(), verified=True)
+    time_few, queries = page_at(world, reader, 1, FEW)
+    time_many, most = page_at(world, reader, FEW + 1, MANY)
+    say(f"  the trading page: {queries} queries at {FEW:,} trades, {most} at {MANY:,}")
+    name = f"trading page at {MANY:,} trades"
+    return [
+        Row(f"{name}: queries", 0.0, float(most), "queries"),
+        Row(name, round(1 / time_many, 1), round(time_many / time_few, 3), f"its time at {FEW:,}"),
+    ]
+
+
+def _copied(seconds: float) -> float:
+    """Rows a second by COPY, a thousand a transaction, into a table with one key: Postgres's own floor."""
+    import psycopg
+
+    rows = "".join(f"{number}\tBUY\t10000\t5\tGTC\tflow-{number}\tOPEN\t50000\n" for number in range(1000))
+    with psycopg.connect(os.environ["DATABASE_URL"].replace("hourglass@", "postgres@")) as connection:
+        connection.execute(
+            "CREATE TABLE IF NOT EXISTS copied (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, wallet bigint,"
+            " side text, price bigint, quantity bigint, tif text, client text, status text, held bigint)"
+        )
+        connection.commit()
+        count, start = 0, time.perf_counter()
+        while time.perf_counter() - start < seconds:
+            columns = "wallet, side, price, quantity, tif, client, status, held"
+            with connection.cursor().copy(f"COPY copied ({columns}) FROM STDIN") as copy:
+                copy.write(rows)
+            connection.commit()
+            count += 1000
+        return count / (time.perf_counter() - start)
 
 
 def _row(figures: dict[str, list[float]], name: str, to: str) -> Row:
@@ -87,9 +152,9 @@ def _threads(world: Any, seed: int, callers: int, seconds: float) -> float:
     return per_second(caller, callers=callers, seconds=seconds, close=lambda: connection.close())
 
 
-def _quiet(world: Any, seed: int, seconds: float) -> tuple[float, float]:
-    """One over the median time of a raw insert and commit, and of one order; turn by turn, so that both meet the same
-    machine."""
+def _quiet(world: Any, seed: int, seconds: float) -> tuple[float, float, float]:
+    """One over the median time of a raw insert and commit, over that of one order, and over the time that 99 of 100
+    orders keep; turn by turn, so that both meet the same machine."""
     import psycopg
 
     from market.orders import place_orders
@@ -117,7 +182,7 @@ def _quiet(world: Any, seed: int, seconds: float) -> tuple[float, float]:
             place_orders([order])
             quiet_times.append(time.perf_counter() - middle)
             raw_times.append(middle - start)
-    return 1 / median(raw_times), 1 / median(quiet_times)
+    return 1 / median(raw_times), 1 / median(quiet_times), 1 / quantiles(quiet_times, n=100)[98]
 
 
 def _orm(world: Any, seed: int, seconds: float) -> float:
