@@ -88,7 +88,7 @@ class _Window:
         kept = self._pair(trade)
         while kept and trade.at - kept[0].at > self.rules.within:
             kept.popleft()
-        run, back = [trade], []
+        run, back = [trade], list[Traded]()
         for each in islice(reversed(kept), 2 * self.rules.pieces):
             if each.seller == trade.seller and not back and len(run) < self.rules.pieces:
                 run.append(each)
