@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from portal.trading import alert_views, views
+from portal.trading import alert_views, offering_views, views
 
 urlpatterns = [
     path("market/", views.market, name="market"),
@@ -20,6 +20,8 @@ urlpatterns = [
     path("market/<str:code>/alerts/set/", alert_views.add, name="set-alert"),
     path("alerts/<int:alert_id>/drop/", alert_views.drop, name="drop-alert"),
     path("alerts/seen/", alert_views.seen, name="see-alerts"),
+    path("offerings/<uuid:public_id>/", offering_views.offering, name="offering"),
+    path("offerings/<uuid:public_id>/offering.json", offering_views.offering_json, name="offering-json"),
     path("orders/<int:order_id>/amend/", views.amend, name="amend-order"),
     path("orders/<int:order_id>/cancel/", views.cancel, name="cancel-order"),
 ]

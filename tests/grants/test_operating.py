@@ -2,11 +2,12 @@
 
 import pytest
 from django.contrib.admin.models import LogEntry
+from django.test import Client
 
 from market.instruments import open_instrument
-from market.models import Instrument, InstrumentChange
+from market.models import Instrument, InstrumentChange, Offering
 from tests.grants.builders import a_world, signed_in
-from tests.market.builders import placed, some_instrument, some_trader
+from tests.market.builders import auction_over, placed, some_instrument, some_trader
 from tests.people.builders import Role, now, some_person
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -89,3 +90,57 @@ def test_only_operators_do_this():
             assert client.get(f"{LIST}/{path}/").status_code == 403, path
             assert client.post(f"{LIST}/{path}/", RULES | {"phase": "CANCEL_ONLY"}).status_code == 403, path
     assert Instrument.objects.get().phase == "CONTINUOUS"
+
+
+def test_a_department_offers_what_it_has_and_everybody_reads_what_became_of_it():
+    world, other = a_world(), a_world("Biology")
+    instrument = open_instrument(asset_id=world.series.id, now=now())
+    client = signed_in(world.admin)
+    typed = {
+        "instrument": instrument.id, "wallet": world.department.wallet_id, "quantity": "12.50", "reserve_price": "5.00",
+        "set_aside_percent": 20, "small_below": "100", "collect_seconds": 3600, "no_cancel_seconds": 0,
+        "reason": "The new partition.",
+    }  # fmt: skip
+
+    assert client.get(f"{LIST}/offer/").status_code == 200
+    for wrong in (
+        {"wallet": other.department.wallet_id},
+        {"quantity": "0"},
+        {"set_aside_percent": 101},
+        {"reason": ""},
+    ):
+        assert client.post(f"{LIST}/offer/", typed | wrong).status_code == 422, wrong
+    assert client.post(f"{LIST}/offer/", typed | {"quantity": "9999999"}).status_code == 422
+    assert Instrument.objects.get().phase == "CONTINUOUS"
+    assert client.post(f"{LIST}/offer/", typed).status_code == 302
+
+    offering = Offering.objects.get()
+    assert (offering.quantity, offering.reserve_price, offering.small_below) == (1250, 500, 10_000)
+    assert (offering.wallet, offering.offered_by) == (world.department.wallet, world.admin)
+    page = f"/offerings/{offering.public_id}/"
+    buyer = some_trader(instrument, "Nina Secret", lots=0)
+    placed(instrument, buyer, "BUY", 1000, 700)
+    said = Client().get(f"{page}offering.json").json()
+    assert (said["status"], said["indicative_price"], said["indicative_volume"]) == ("OPEN", 500, 1000)
+
+    auction_over(instrument)
+    said = Client().get(f"{page}offering.json").json()
+    assert (said["status"], said["price"], said["sold_quantity"], said["set_aside_sold"]) == ("DONE", 500, 1000, 250)
+    assert said["bids"] == [
+        {
+            "limit_price": 700, "asked_quantity": 1000, "from_set_aside": 250, "from_rest": 750,
+            "is_small_holder": True, "why": "WHOLE",
+        }
+    ]  # fmt: skip
+    shown = Client().get(page).content.decode()
+    assert "What every bid was given" in shown
+    assert "filled whole" in shown
+    assert "Secret" not in shown
+    assert "My bids" not in shown
+
+
+def test_who_offers_nothing_of_a_department_may_not():
+    world = a_world()
+    for person in (world.researcher, world.lead, some_person("Olga", (Role.OPERATOR, None))):
+        assert signed_in(person).post(f"{LIST}/offer/", {"reason": "x"}).status_code in {302, 403}
+    assert not Offering.objects.exists()

@@ -97,6 +97,8 @@ RULES: dict[str, Rule] = {
     "trades": public("here", "missing"),
     "candles": public("here", "missing"),
     "phase": public("here", "missing"),
+    "offering": public("here", "missing"),
+    "offering-json": public("here", "missing"),
     "positions": signed_in(),
     "alerts": Rule({"here": row(LOGIN, 200), "missing": row(LOGIN, 404)}, {"here": NO_POST, "missing": NO_POST}),
     "set-alert": Rule(
@@ -219,6 +221,7 @@ SHARED = {
     "ledger.policy",
     "market.instrument",
     "market.instrumentchange",
+    "market.offering",
     "scheduler.resourceclass",
 }
 # Rows that tell who traded with whom: those who read everything, and no department's admin.
@@ -273,6 +276,7 @@ ADMIN_PAGES: dict[str, dict[str, dict[str, int]]] = {
     },
     "market_instrument_set_mode": OPERATE,
     "market_instrument_set_rules": OPERATE,
+    "market_instrument_offer": {"": row(LOGIN, LOGIN, admin=200, other=200, auditor=403, operator=403)},
     "market_instrument_halt_all": {"": row(LOGIN, LOGIN, admin=403, other=403, auditor=403, operator=200)},
     "market_instrument_resume_all": {"": row(LOGIN, LOGIN, admin=403, other=403, auditor=403, operator=200)},
     "market_tradeflag_confirm": JUDGE,

@@ -16,7 +16,7 @@ from ledger.proof.configured import configured_sealer
 from ledger.proof.keys import make_key
 from ledger.proof.sealing import seal_entries
 from market.instruments import open_instrument
-from market.models import Instrument, InstrumentChange, Order, Trade
+from market.models import Instrument, InstrumentChange, Offering, Order, Trade
 from market.orders import place_order
 from market.prices.models import TradeFlag
 from market.rules import change_rules
@@ -95,6 +95,10 @@ def objects_of(world: World) -> dict[str, Any]:
     )
     order = Order.objects.filter(wallet=researcher.wallet, status=Order.Status.OPEN).get()
     trade = Trade.objects.filter(taker__wallet=researcher.wallet).get()
+    offering = Offering.objects.create(
+        instrument=instrument, wallet=world.department.wallet, order=order, quantity=1, reserve_price=1, status="DONE",
+        offered_at=now, done_at=now,
+    )  # fmt: skip
     code = world.cohort.codes.get()
     entry = Posting.objects.filter(account__wallet=world.student.wallet).latest("transfer_id").transfer_id
     asked = ask_approval(
@@ -125,6 +129,8 @@ def objects_of(world: World) -> dict[str, Any]:
         "ledger.policy": Policy.objects.earliest("id").id,
         "market.instrument": Instrument.objects.get().id,
         "market.instrumentchange": InstrumentChange.objects.earliest("id").id,
+        "market.offering": offering.id,
+        "offering": offering.public_id,
         "market.order": order.id,
         "market.trade": trade.pk,
         "market.tradeflag": some_flag(trade).id,
@@ -154,6 +160,7 @@ MISSING: dict[str, Any] = {
     "wallet": uuid.UUID(int=1),
     "redemption": uuid.UUID(int=1),
     "order": NO_ID,
+    "offering": uuid.UUID(int=1),
     "alert": NO_ID,
     "code": "GHOST-2026Q4",
     "entry": NO_ID,
@@ -177,6 +184,8 @@ def arguments(name: str, objects: dict[str, Any]) -> dict[str, Any]:
         "trades": {"code": objects["code"]},
         "candles": {"code": objects["code"]},
         "phase": {"code": objects["code"]},
+        "offering": {"public_id": objects["offering"]},
+        "offering-json": {"public_id": objects["offering"]},
         "my-orders": {"code": objects["code"]},
         "preview-order": {"code": objects["code"]},
         "place-order": {"code": objects["code"]},

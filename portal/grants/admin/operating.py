@@ -19,11 +19,12 @@ from unfold.decorators import action
 
 from ledger.errors import Refusal
 from market.instruments import halt_all, halt_instrument, resume_all, resume_instrument, set_mode
-from market.models import Instrument, InstrumentChange
+from market.models import Instrument, InstrumentChange, Offering
+from market.offerings.offering import offer_series
 from market.rules import RULES, change_rules
 from portal.grants.forms import ReasonForm
-from portal.grants.operating_forms import ModeForm, RulesForm
-from portal.people.access import Person, may_halt, may_operate_market
+from portal.grants.operating_forms import ModeForm, OfferForm, RulesForm
+from portal.people.access import Person, may_govern, may_halt, may_operate_market
 from portal.people.admin_base import ScopedAdmin
 from portal.people.forms import posted
 
@@ -32,7 +33,7 @@ class OperatingAdmin(ScopedAdmin):
     """The actions of an instrument's page and of the list."""
 
     actions_detail = ("halt", "resume", "set_mode", "set_rules")
-    actions_list = ("halt_all", "resume_all")
+    actions_list = ("offer", "halt_all", "resume_all")
 
     def has_halt_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
         return may_halt(request.user)
@@ -124,6 +125,23 @@ class OperatingAdmin(ScopedAdmin):
             ),
         )  # fmt: skip
 
+    def has_offer_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        return may_govern(request.user)
+
+    @action(description=_("Offer a series"), url_path="offer", permissions=["offer"], icon="campaign")
+    def offer(self, request: HttpRequest) -> HttpResponse:
+        """A department offers what its wallet has, in an auction."""
+        form = OfferForm(posted(request), user=request.user)
+        return self.asked(
+            request, None, form, title=gettext("Offer a series"), button=gettext("Begin the auction"),
+            explain=gettext(
+                "What is offered is held in the department's wallet and sold at one price. Below the reserve price"
+                " nothing is sold."
+            ),
+            told=gettext("The auction has begun."),
+            act=lambda form: offer_series(**form.terms(), by_id=request.user.pk, now=timezone.now()),  # type: ignore[attr-defined]
+        )  # fmt: skip
+
     def asked(
         self, request: HttpRequest, instrument: Instrument | None, form: Form, *, title: str, explain: str, button: str,
         told: str, act: Callable[[Form], object],
@@ -161,3 +179,29 @@ class InstrumentChangeAdmin(ScopedAdmin):
 
     def visible(self, user: Person) -> QuerySet[InstrumentChange]:
         return InstrumentChange.objects.select_related("instrument", "changed_by")
+
+
+@admin.register(Offering)
+class OfferingAdmin(ScopedAdmin):
+    """What was offered, by whom, and what it came to."""
+
+    list_display = (
+        "offered_at",
+        "instrument",
+        "wallet",
+        "status",
+        "quantity",
+        "reserve_price",
+        "price",
+        "sold_quantity",
+    )
+    list_filter = ("status",)
+    ordering = ("-id",)
+    fields = (
+        "instrument", "wallet", "status", "quantity", "reserve_price", "set_aside_percent", "small_below", "price",
+        "sold_quantity", "reason", "offered_by", "offered_at", "done_at",
+    )  # fmt: skip
+    exported = ("public_id", "instrument__code", "status", "quantity", "reserve_price", "price", "sold_quantity")
+
+    def visible(self, user: Person) -> QuerySet[Offering]:
+        return Offering.objects.select_related("instrument", "wallet", "offered_by")
