@@ -73,7 +73,7 @@ def pair_off(
 ) -> Outcome:  # fmt: skip
     """The next trades at the auction's price, `limit` of them and `most` lots at most.
 
-    An order whose wallet may not trade any more is taken out first. Both sides have rested, so both pay the maker's fee.
+    An order whose wallet may not trade any more is taken out first. Both sides have rested, so both pay the maker fee.
     """
     clearing = Clearing(Outcome(last_priority), dict(available), OPEN_RULES)
     orders = list(orders)

@@ -15,7 +15,8 @@ from market.auctions.pairing import pair_off
 from market.batch import GPU_SECONDS_PER_LOT, Outcome, Working
 from market.loading import Loaded
 from market.matching import BUY
-from market.models import Allocation, Instrument, Offering
+from market.models import Instrument
+from market.offerings.models import Allocation, Offering
 
 
 def open_offering(instrument_id: int) -> Offering | None:

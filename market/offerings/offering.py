@@ -9,7 +9,8 @@ from django.utils.translation import gettext as _
 from market.answers import NewOrder
 from market.clearing import clear_locked
 from market.errors import BadOffering, OfferingRefused, sentence_for
-from market.models import HIGHEST_PRICE, LARGEST_QUANTITY, Instrument, InstrumentChange, Offering
+from market.models import HIGHEST_PRICE, LARGEST_QUANTITY, Instrument, InstrumentChange
+from market.offerings.models import Offering
 from market.phases import begin_auction, lock_instrument
 
 

@@ -7,7 +7,8 @@ from django.db.models import F, Sum
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from market.models import Allocation, Offering, Order
+from market.models import Order
+from market.offerings.models import Allocation, Offering
 
 # Why a bid was given what it was: a code, and its sentence.
 WHY: dict[str, Promise] = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
@@ -16,14 +16,18 @@ from market.rules import LONGEST_SECONDS
 from portal.grants.forms import ReasonForm, WalletField, department_wallets
 from portal.people.access import Person
 
+if TYPE_CHECKING:
+    from django.utils.functional import _StrPromise
 
-def _whole(
-    label: object, least: int, most: int, *, required: bool = True, help_text: object = ""
-) -> forms.IntegerField:
+# Said when it is shown, in the reader's language.
+Said: TypeAlias = "str | _StrPromise"
+
+
+def _whole(label: Said, least: int, most: int, *, required: bool = True, help_text: Said = "") -> forms.IntegerField:
     return forms.IntegerField(
         label=label, min_value=least, max_value=most, required=required, help_text=help_text,
         widget=UnfoldAdminIntegerFieldWidget(),
-    )  # type: ignore[call-overload]  # fmt: skip
+    )  # fmt: skip
 
 
 class ModeForm(ReasonForm):
@@ -55,11 +59,11 @@ class RulesForm(ReasonForm):
     no_cancel_seconds = _whole(_("And then lets nobody cancel for (seconds)"), 0, LONGEST_SECONDS)
 
 
-def _hundredths(label: object, least: str, help_text: object = "") -> forms.DecimalField:
+def _hundredths(label: Said, least: str, help_text: Said = "") -> forms.DecimalField:
     return forms.DecimalField(
         label=label, min_value=Decimal(least), max_digits=12, decimal_places=2, help_text=help_text,
         widget=UnfoldAdminTextInputWidget(attrs={"inputmode": "decimal"}),
-    )  # type: ignore[call-overload]  # fmt: skip
+    )  # fmt: skip
 
 
 class OfferForm(ReasonForm):

@@ -8,7 +8,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from market.auctions.reads import auction_state
-from market.models import Offering
+from market.offerings.models import Offering
 from market.offerings.reads import BidLine, allocations, bids_of, totals
 from portal.people.access import wallets_of
 

@@ -19,7 +19,8 @@ from unfold.decorators import action
 
 from ledger.errors import Refusal
 from market.instruments import halt_all, halt_instrument, resume_all, resume_instrument, set_mode
-from market.models import Instrument, InstrumentChange, Offering
+from market.models import Instrument, InstrumentChange
+from market.offerings.models import Offering
 from market.offerings.offering import offer_series
 from market.rules import RULES, change_rules
 from portal.grants.forms import ReasonForm
