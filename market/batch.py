@@ -53,7 +53,7 @@ class Working(BookOrder):
     def lets_go_of(self, quantity: int) -> int:
         """What it sets aside less, now that `quantity` lots are taken off what was open."""
         if not self.taker_bp:
-            return self.hold_for(quantity)
+            return quantity * (self.limit_price if self.side == BUY else GPU_SECONDS_PER_LOT)
         return self.hold_for(self.open_quantity + quantity) - self.hold_for(self.open_quantity)
 
 
@@ -275,8 +275,10 @@ class Clearing:
     def leave_level(self, order: Working, quantity: int) -> None:
         """So much of a resting order was traded: what it holds, its level, and perhaps the order itself are done."""
         self._let_go(order, quantity)
-        self._level(order, -quantity, 0 if order.open_quantity else -1)
-        if not order.open_quantity:
+        if order.open_quantity:
+            self._level(order, -quantity, 0)
+        else:
+            self._level(order, -quantity, -1)
             order.status = "FILLED"
         self.outcome.changed[order.id] = order
 

@@ -18,6 +18,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # Kinds of rows and bits of `flags` as market_enter sets them (migration 0007). Above the bits stand the fee rates.
 _INBOX, _BOOK, _ACCOUNT, _NEW, _KNOWN, _RULES = 1, 2, 3, 4, 5, 6
 _MAKER_FEE_SHIFT, _TAKER_FEE_SHIFT, _FEE_MASK = 16, 32, 0xFFFF
+_NO_RATES = (0, 0)
 _BUYS, _IMMEDIATE, _FROZEN, _MAY_NOT_SELL, _SPECIAL, _FILL_OR_KILL, _POST_ONLY = 1, 2, 4, 8, 16, 32, 64
 _SELF_TRADE_SHIFT, _IS_OVER, _AT_MARKET = 7, 512, 1024
 _SELF_TRADES = (CANCEL_NEWEST, CANCEL_OLDEST, CANCEL_BOTH, DECREMENT)
@@ -142,7 +143,7 @@ def read(rows: Sequence[tuple[Any, ...]], orders: Sequence[NewOrder] = ()) -> Lo
                 flags |= _IMMEDIATE | (_FILL_OR_KILL if order.time_in_force == "FOK" else 0)
         else:
             side, limit_price = "BUY" if flags & _BUYS else "SELL", price_
-        rates = own_rates if kind == _NEW else _rates(flags)
+        rates = own_rates if kind == _NEW else _rates(flags) if flags >> _MAKER_FEE_SHIFT else _NO_RATES
         trait = (kind == _BOOK, flags & (_FROZEN | _MAY_NOT_SELL | _IS_OVER) | (side == "BUY"))
         if trait not in refusals:
             refusals[trait] = _refusal(loaded, trait[1], resting=trait[0])
