@@ -100,7 +100,7 @@ MIDDLEWARE = [
     "csp.middleware.CSPMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
-    "allauth.usersessions.middleware.UserSessionsMiddleware",
+    "portal.people.middleware.SessionsSeen",
     "portal.people.middleware.AuditorsWriteNothing",
     "portal.people.middleware.AdminPolicy",
 ]

@@ -26,11 +26,11 @@ ACTING = "acting_wallet"
 
 
 def roles_of(user: Person) -> frozenset[str]:
-    """Every role the person has anywhere."""
+    """Every role the person has anywhere. Asked once of each instance, so once in a request."""
     if not isinstance(user, User) or not user.is_active:
         return frozenset()
     if user.known_roles is None:
-        return frozenset(Membership.objects.filter(user=user).values_list("role", flat=True))
+        user.known_roles = frozenset(Membership.objects.filter(user=user).values_list("role", flat=True))
     return user.known_roles
 
 

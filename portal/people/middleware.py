@@ -1,10 +1,14 @@
 """Rules that hold for every page."""
 
+import hashlib
 from collections.abc import Callable
 
+from allauth.usersessions.middleware import UserSessionsMiddleware
+from django.core.cache import cache
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
+from redis.exceptions import RedisError
 
 from portal.people.access import is_auditor
 
@@ -32,6 +36,24 @@ class AdminPolicy:
         if request.path.startswith("/admin/"):
             response.headers["Content-Security-Policy"] = ADMIN_POLICY
         return response
+
+
+class SessionsSeen(UserSessionsMiddleware):  # type: ignore[misc]
+    """Somebody's list of sessions, where and when last seen: noted at most once a minute, or every page would write."""
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        key = request.session.session_key
+        if key and not _first_this_minute(key):
+            return self.get_response(request)
+        return super().__call__(request)
+
+
+def _first_this_minute(session_key: str) -> bool:
+    name = hashlib.sha256(session_key.encode()).hexdigest()[:32]
+    try:
+        return cache.add(f"seen:{name}", 1, timeout=60)
+    except RedisError:
+        return True
 
 
 class AuditorsWriteNothing:

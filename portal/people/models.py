@@ -36,7 +36,7 @@ class User(AbstractUser):
     name = models.CharField(_("name"), max_length=150, blank=True)
     wallet = models.OneToOneField(Wallet, on_delete=models.PROTECT, null=True, related_name="owner")
 
-    # Roles anywhere, where they were read together with the person (portal.api.keys); None where nobody asked yet.
+    # Roles anywhere, once they were asked for (portal.people.access.roles_of).
     known_roles: frozenset[str] | None = None
 
     USERNAME_FIELD = "email"
@@ -105,3 +105,16 @@ class Membership(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user}: {self.get_role_display()}"
+
+    def save(self, *arguments: Any, **keywords: Any) -> None:
+        super().save(*arguments, **keywords)
+        self._forget_roles()
+
+    def delete(self, *arguments: Any, **keywords: Any) -> tuple[int, dict[str, int]]:
+        done = super().delete(*arguments, **keywords)
+        self._forget_roles()
+        return done
+
+    def _forget_roles(self) -> None:
+        if Membership.user.is_cached(self):  # type: ignore[attr-defined]
+            self.user.known_roles = None
