@@ -102,6 +102,12 @@ def newest_reference(instrument_id: int) -> ReferencePrice | None:
     return ReferencePrice.objects.filter(instrument_id=instrument_id).order_by("-at", "-id").first()
 
 
+def newest_references() -> dict[int, ReferencePrice]:
+    """The newest stored one of each instrument that has any, by the instrument's id."""
+    newest = ReferencePrice.objects.order_by("instrument", "-at", "-id").distinct("instrument")
+    return {each.instrument_id: each for each in newest}
+
+
 @transaction.atomic(durable=True)
 def record_reference(instrument_id: int) -> ReferencePrice | None:
     """Store the reference price of now; the newest stored one is answered where nothing has changed since."""

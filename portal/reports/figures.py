@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
+from market.models import Instrument
 from market.prices.index import ClassPrice, IndexDay
+from market.prices.models import ReferencePrice
+from market.prices.reference import newest_references
+from market.prices.statistics import DayFigures, day_figures
 
 # How anybody proves the files, as the index's page prints it: nothing of ours, only an Ed25519 library.
 PROVING = """\
@@ -76,6 +80,30 @@ def _change(now: ClassPrice, before: ClassPrice | None) -> int | None:
     if before is None or now.per_gpu_hour is None or before.per_gpu_hour is None:
         return None
     return now.per_gpu_hour - before.per_gpu_hour
+
+
+@dataclass(frozen=True)
+class SeriesRow:
+    """A series: its reference price and what that rests on, and its last 24 hours."""
+
+    instrument: Instrument
+    reference: ReferencePrice | None
+    day: DayFigures | None
+
+    @property
+    def window_hours(self) -> int:
+        """How long the window was of which the reference price is."""
+        if self.reference is None:
+            return 0
+        return int((self.reference.window_to - self.reference.window_from).total_seconds() // 3600)
+
+
+def series_rows(*, now: datetime) -> list[SeriesRow]:
+    """The living series, those that expire first before the others, in three statements."""
+    living = Instrument.objects.select_related("asset").filter(asset__expires_at__gt=now)
+    found = list(living.order_by("asset__expires_at", "code"))
+    days, references = day_figures([each.id for each in found], now=now), newest_references()
+    return [SeriesRow(each, references.get(each.id), days.get(each.id)) for each in found]
 
 
 def chart(days: Sequence[IndexDay], value: Callable[[ClassPrice], int | None]) -> Chart | None:

@@ -18,7 +18,7 @@ from market.prices.hardware import hardware
 from market.prices.publishing import Published, newest_prices, published, published_days
 from portal.people.access import may_watch_health
 from portal.reports import health
-from portal.reports.figures import PROVING, SHOWN_DAYS, chart, class_rows
+from portal.reports.figures import PROVING, SHOWN_DAYS, chart, class_rows, series_rows
 from portal.reports.prices import quotes
 
 
@@ -64,8 +64,9 @@ def readyz(_request: HttpRequest) -> HttpResponse:
 @require_safe
 def price_index(request: HttpRequest) -> HttpResponse:
     """What a GPU-hour and a PFLOP-hour of each class cost, day by day, how that is computed and how to prove it."""
-    days = published_days(newest=SHOWN_DAYS)
+    days, now = published_days(newest=SHOWN_DAYS), timezone.now()
     context = {
+        "series": series_rows(now=now),
         "days": days,
         "newest": days[0] if days else None,
         "rows": class_rows(days),
@@ -75,7 +76,7 @@ def price_index(request: HttpRequest) -> HttpResponse:
         },
         "hardware": hardware(),
         "proving": PROVING.replace("{site}", f"{request.scheme}://{request.get_host()}"),
-        "now": timezone.now(),
+        "now": now,
     }
     return render(request, "reports/index.html", context)
 

@@ -16,11 +16,14 @@ from django.test import Client
 from ledger.clock import database_now
 from ledger.proof.configured import configured_sealer
 from ledger.proof.keys import make_key
+from market.models import Instrument
 from market.prices.candles import fold_all
 from market.prices.concentration import count_concentrations
 from market.prices.index import ClassPrice, IndexDay
 from market.prices.models import IndexPublication
 from market.prices.publishing import publish_index
+from market.prices.reference import record_reference
+from market.prices.statistics import day_figures
 from portal.reports.figures import chart, class_rows
 from tests.ledger.builders import given, some_wallet
 from tests.market.builders import some_instrument
@@ -93,6 +96,22 @@ def test_what_the_page_tells_people_to_run_proves_the_files(live_server):
 
 @db
 @pytest.mark.usefixtures("_published")
+def test_each_series_is_told_with_its_reference_price_and_what_that_rests_on():
+    instrument = Instrument.objects.get()
+    stored = record_reference(instrument.id)
+    day = day_figures([instrument.id], now=database_now())[instrument.id]
+
+    page = words(Client().get("/index/").content)
+
+    said = page[page.index("Each series") :]
+    assert f"H100-2026Q4 {stored.price / 100:.2f}" in said
+    hours = (stored.window_to - stored.window_from) // timedelta(hours=1)
+    assert f"{stored.trades} trades in {hours} h" in said
+    assert f"{day.average / 100:.2f} {day.low / 100:.2f} – {day.high / 100:.2f} {day.volume / 100:,.2f}" in said
+
+
+@db
+@pytest.mark.usefixtures("_published")
 def test_both_files_say_the_same():
     visitor = Client()
     days = visitor.get("/index/index.json").json()
@@ -125,7 +144,7 @@ def test_concentration_tells_figures_and_no_names():
 def test_each_page_is_a_few_statements(django_assert_max_num_queries):
     visitor = Client()
     for path in PAGES:
-        with django_assert_max_num_queries(2):
+        with django_assert_max_num_queries(4):
             assert visitor.get(path).status_code == 200
 
 
