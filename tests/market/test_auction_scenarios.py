@@ -1,7 +1,7 @@
 """Other exchanges' auctions on the real market: who trades with whom, at which price, and what stays in the book.
 
-Their market orders have no limit: ours get a protection price as far away as there is. A market-to-limit order trades as
-a market order does; what is left of both is cancelled here, and theirs wait on, so only limit orders' rest is compared.
+Their market orders have no limit: ours get a protection price as far away as there is. A market-to-limit order trades
+as a market order does; what is left of both is cancelled here, and theirs wait on, so only limit orders' rest counts.
 """
 
 import pytest
