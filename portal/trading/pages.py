@@ -10,7 +10,7 @@ from ledger.models import Account, Wallet
 from market.auctions.reads import auction_state
 from market.bands import BASIS_POINTS
 from market.errors import sentence_for
-from market.fills import fills, positions
+from market.fills import life_of, positions
 from market.models import GPU_SECONDS_PER_LOT, HIGHEST_PRICE, Instrument, Order, Trade
 from market.positions import Position
 from market.prices.candles import INTERVALS, Bar
@@ -33,6 +33,7 @@ CANDLE_ROWS = 8
 GROUPS = (1, 10, 100)
 SHOWN_ORDERS = 30
 SHOWN_FILLS = 12
+SHOWN_DONE = 8
 # A market order accepts prices this much worse than the best there is.
 PROTECTION_BP = 500
 
@@ -159,6 +160,8 @@ def book_json(instrument: Instrument, snapshot: Snapshot) -> dict[str, object]:
 def candles_json(found: list[Bar]) -> dict[str, object]:
     """Candles as [seconds since 1970, open, high, low, close, volume], oldest first."""
     return {
+        # The last trade that is in them: a page adds those after it.
+        "last_trade": found[-1].last_trade if found else 0,
         "bars": [[int(b.starts_at.timestamp()), b.open, b.high, b.low, b.close, b.volume] for b in found],
     }
 
@@ -199,10 +202,8 @@ def traded(tokens: Account | None, instrument: Instrument) -> dict[str, object]:
     """My fills and my position in one series."""
     if tokens is None:
         return {"my_fills": [], "position": None}
-    return {
-        "my_fills": fills(tokens.id, limit=SHOWN_FILLS),
-        "position": PositionRow(instrument, tokens, positions([tokens.id])[tokens.id]),
-    }
+    position, newest = life_of(tokens.id, limit=SHOWN_FILLS)
+    return {"my_fills": newest, "position": PositionRow(instrument, tokens, position)}
 
 
 def wallet_accounts(wallet: Wallet, instrument: Instrument) -> dict[str, Account | None]:
@@ -213,11 +214,16 @@ def wallet_accounts(wallet: Wallet, instrument: Instrument) -> dict[str, Account
 
 
 def orders_of(wallet: Wallet, instrument: Instrument) -> dict[str, object]:
-    """Open orders first, then what ended lately."""
+    """Open orders first, then what ended lately: one statement for both."""
     mine = Order.objects.filter(wallet=wallet, instrument=instrument)
+    is_open = mine.filter(status=Order.Status.OPEN).order_by("-limit_price", "priority")[:SHOWN_ORDERS]
+    is_done = mine.exclude(status__in=[Order.Status.OPEN, Order.Status.WAITING]).order_by("-id")[:SHOWN_DONE]
+    found = list(is_open.union(is_done, all=True))
+    open_orders = [order for order in found if order.status == Order.Status.OPEN]
+    done_orders = [order for order in found if order.status != Order.Status.OPEN]
     return {
-        "open_orders": mine.filter(status=Order.Status.OPEN).order_by("-limit_price", "priority")[:SHOWN_ORDERS],
-        "done_orders": mine.exclude(status__in=[Order.Status.OPEN, Order.Status.WAITING]).order_by("-id")[:8],
+        "open_orders": sorted(open_orders, key=lambda order: (-order.limit_price, order.priority)),
+        "done_orders": sorted(done_orders, key=lambda order: -order.id),
     }
 
 

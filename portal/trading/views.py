@@ -22,7 +22,7 @@ from portal.people.access import (
     acting_wallet,
     acting_wallet_or_none,
     administers_market,
-    may_trade,
+    may_write,
     refuse_administrator,
     wallets_of,
 )
@@ -211,11 +211,16 @@ def amend(request: HttpRequest, order_id: int) -> HttpResponse:
 def cancel_all(request: HttpRequest, code: str) -> HttpResponse:
     """Take all of my orders in this series out of the book."""
     found, wallet = _instrument(code), acting_wallet(request)
-    count = cancel_orders(wallet_id=wallet.id, instrument_id=found.id)
-    said = ngettext("%(n)d order is cancelled.", "%(n)d orders are cancelled.", count) % {"n": count}
+    refused = False
+    try:
+        count = cancel_orders(wallet_id=wallet.id, instrument_id=found.id)
+        said = ngettext("%(n)d order is cancelled.", "%(n)d orders are cancelled.", count) % {"n": count}
+    except Refusal as refusal:
+        said, refused = str(refusal), True
     if request.headers.get("HX-Request"):
-        return render(request, "trading/_mine.html", _mine(request, found, wallet) | {"said": said})
-    messages.success(request, said)
+        context = _mine(request, found, wallet) | {"said": said, "refused": refused}
+        return render(request, "trading/_mine.html", context, status=422 if refused else 200)
+    (messages.error if refused else messages.success)(request, said)
     return redirect("instrument", code=found.code)
 
 
@@ -229,9 +234,12 @@ def _page(request: HttpRequest, found: Instrument, form: TicketForm) -> dict[str
         "administers": administers_market(request.user),
     }
     if isinstance(request.user, User):
-        context |= {"alerts": alerts_of(request.user), "alert_form": AlertForm(prefix="alert")}
+        mine = list(alerts_of(request.user))
+        context |= {"alerts": mine, "alert_form": AlertForm(prefix="alert")}
+        # The frame shows those too: they are read once.
+        context["fired_alerts"] = [alert for alert in mine if alert.fired_at]
     wallet = acting_wallet_or_none(request) if request.user.is_authenticated else None
-    if wallet is not None and may_trade(request.user, wallet):
+    if wallet is not None and may_write(request.user):  # it is one of theirs
         context |= _mine(request, found, wallet)
     return context
 

@@ -7,7 +7,7 @@ from hypothesis import given as drawn
 from hypothesis import strategies as st
 
 from ledger.models import Account
-from market.fills import fills, positions
+from market.fills import life_of, positions
 from market.positions import GPU_SECONDS_PER_LOT as LOT
 from market.positions import Movement, Position, moved, position_of
 from tests.market.builders import placed, some_instrument, some_trader
@@ -101,9 +101,10 @@ def test_fills_and_positions_are_read_in_one_statement_however_many_trades(djang
     with django_assert_num_queries(1):
         found = positions([account.id])[account.id]
     with django_assert_num_queries(1):
-        newest = fills(account.id, limit=5)
+        same, newest = life_of(account.id, limit=5)
 
     cost = sum(10 * (300 + number) for number in range(12))
+    assert (same, len(newest)) == (found, 5)
     assert found.quantity == account.balance == 90 * LOT
     assert found.cost == cost - cost * 30 // 120
     assert found.realised == 30 * 500 - cost * 30 // 120

@@ -1,6 +1,8 @@
 """Market list, instrument page, ticket, preview, my orders: what they answer."""
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
@@ -8,7 +10,7 @@ from ledger.wallets import freeze_wallet
 from market.instruments import halt_instrument
 from market.models import GPU_SECONDS_PER_LOT, Order
 from tests.ledger.builders import given, the_credits
-from tests.market.builders import placed, some_instrument, some_trader
+from tests.market.builders import in_auction, placed, some_instrument, some_trader
 from tests.people.builders import Role, some_department, some_person
 
 pytestmark = pytest.mark.django_db
@@ -258,3 +260,80 @@ def test_anothers_order_is_not_there_to_amend(client, instrument, ada):
     answer = client.post(reverse("amend-order", args=[theirs.order_id]), {"quantity": "1", "limit_price": "3"})
 
     assert answer.status_code == 404
+
+
+def test_a_market_order_is_placed_only_with_the_protection_that_was_shown(client, instrument, ada):
+    placed(instrument, some_trader(instrument, "Bob"), "SELL", 100, 300)
+    place = reverse("place-order", args=[instrument.code])
+
+    first = client.post(place, typed(kind="MARKET", limit_price=""), **HTMX)
+    assert first.status_code == 422
+    assert b'name="protection" value="315"' in first.content
+    assert not Order.objects.filter(wallet=ada.wallet).exists()
+    done = client.post(place, typed(kind="MARKET", limit_price="", protection="315"), **HTMX)
+
+    order = Order.objects.get(wallet=ada.wallet)
+    assert (order.kind, order.limit_price, order.filled_quantity, order.reason) == (
+        "MARKET", 315, 100, "immediate_or_cancel",
+    )  # fmt: skip
+    assert b"Ledger entry" in done.content
+    for wrong in ("0", "-5", "x", "99999999999"):
+        assert client.post(place, typed(kind="MARKET", protection=wrong), **HTMX).status_code == 422
+
+
+def test_a_first_time_visitor_reads_what_the_series_is(client, instrument):
+    page = client.get(reverse("instrument", args=[instrument.code])).content.decode()
+
+    for said in ("What is this series?", "80 <span", "400 <span", "36 seconds of one GPU", "Redeem", "2099"):
+        assert said in page, said
+
+
+QUERIES = 12
+
+
+def test_the_markets_pages_ask_no_more_as_trades_orders_and_series_grow(client, instrument, ada):
+    desk, listing, own = reverse("instrument", args=[instrument.code]), reverse("market"), reverse("positions")
+
+    def grow(count):
+        maker = some_trader(instrument, f"Maker of {count}")
+        for number in range(count):
+            placed(instrument, maker, "SELL", 10, 400 + number)
+            placed(instrument, ada.wallet, "BUY", 5, 400 + number)
+            placed(instrument, ada.wallet, "BUY", 5, 100 + number)
+
+    def counted(url):
+        with CaptureQueriesContext(connection) as found:
+            assert client.get(url).status_code == 200
+        return len(found)
+
+    grow(1)
+    counted(desk)  # what a process looks up once
+    before = {url: counted(url) for url in (desk, listing, own)}
+    grow(25)
+    for number in range(5):
+        some_instrument(f"A100-{number}")
+    after = {url: counted(url) for url in (desk, listing, own)}
+
+    print(f"\nqueries signed in: {before}")
+    assert after == before
+    assert max(after.values()) <= QUERIES
+    client.logout()
+    counts = [counted(url) for url in (desk, listing)]
+    print(f"queries of a visitor: {counts}")
+    assert max(counts) <= QUERIES
+
+
+def test_in_the_last_part_of_an_auction_nothing_is_cancelled_and_the_page_says_so(client):
+    instrument = some_instrument()
+    ada = some_person("Ada", (Role.RESEARCHER, some_department()))
+    given(ada.wallet, the_credits(), 10**9)
+    in_auction(instrument, collect=0, no_cancel=3600)
+    kept = placed(instrument, ada.wallet, "BUY", 5, 100)
+    client.force_login(ada)
+
+    for address in (reverse("cancel-all", args=[instrument.code]), reverse("cancel-order", args=[kept.order_id])):
+        page = client.post(address, follow=True)
+        assert "about to end" in page.content.decode(), address
+
+    assert client.post(reverse("cancel-all", args=[instrument.code]), HTTP_HX_REQUEST="true").status_code == 422
+    assert Order.objects.get(id=kept.order_id).status == "OPEN"

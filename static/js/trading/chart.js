@@ -7,6 +7,7 @@ import {
 } from "../../vendor/lightweight-charts/lightweight-charts.standalone.production.mjs";
 import { colour, onThemeChange } from "../base.js";
 import { figure } from "./book.js";
+import { show } from "./ladder.js";
 
 export class PriceChart {
   constructor(element, table) {
@@ -47,9 +48,10 @@ export class PriceChart {
     this.volume.applyOptions({ color: colour("--rule-strong") });
   }
 
-  /** Bars as [seconds since 1970, open, high, low, close, volume], oldest first. */
-  show(bars, seconds) {
+  /** Bars as [seconds since 1970, open, high, low, close, volume], oldest first, with the last trade that is in them. */
+  show(bars, seconds, lastTrade) {
     this.bars = bars;
+    this.lastTrade = lastTrade;
     this.seconds = seconds;
     this.candles.setData(bars.map(candle));
     this.volume.setData(bars.map(amount));
@@ -57,9 +59,10 @@ export class PriceChart {
     this.draw();
   }
 
-  /** One trade more. */
-  add(at, price, quantity) {
-    if (!this.seconds) return;
+  /** One trade more, unless the bars have it. */
+  add(number, at, price, quantity) {
+    if (!this.seconds || number <= this.lastTrade) return;
+    this.lastTrade = number;
     const starts = Math.floor(at / this.seconds) * this.seconds;
     const last = this.bars.at(-1);
     if (last && starts < last[0]) return;
@@ -78,6 +81,7 @@ export class PriceChart {
     const newest = this.bars.slice(-this.table.rows.length).reverse();
     [...this.table.rows].forEach((row, index) => {
       const bar = newest[index];
+      show(row, bar);
       const shown = bar ? [clock(bar[0], this.seconds), ...bar.slice(1).map(figure)] : [];
       [...row.cells].forEach((cell, place) => (cell.textContent = shown[place] ?? ""));
     });

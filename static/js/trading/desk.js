@@ -42,8 +42,9 @@ async function restart() {
 
 async function candles() {
   for (const button of intervals) button.setAttribute("aria-pressed", String(button === interval));
-  const { bars } = await json(`${streams.candles}?interval=${interval.dataset.interval}`);
-  chart.show(bars, Number(interval.dataset.seconds));
+  const wanted = interval;
+  const { bars, last_trade } = await json(`${streams.candles}?interval=${wanted.dataset.interval}`);
+  if (wanted === interval) chart.show(bars, Number(wanted.dataset.seconds), last_trade);
 }
 
 for (const button of intervals) {
@@ -62,7 +63,7 @@ function take(event, number) {
     if (trade <= lastTrade) continue;
     lastTrade = trade;
     tape.add([trade, at, price, quantity, side]);
-    chart.add(at, price, quantity);
+    chart.add(trade, at, price, quantity);
     showLast(price);
   }
   draw();

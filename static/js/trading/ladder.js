@@ -79,12 +79,19 @@ function fill(row, level, side, deepest, mine) {
   if (row.dataset.price === String(level?.price) && quantity.textContent.trim() !== text) tint(quantity);
   if (level) row.dataset.price = level.price;
   else delete row.dataset.price;
+  show(row, level);
   price.firstElementChild.textContent = level ? `${side === "BUY" ? "B" : "S"} ${figure(level.price)}` : "";
   quantity.textContent = text;
   sum.firstElementChild.textContent = level ? figure(level.sum) : "";
   sum.querySelector("rect").setAttribute("width", level ? Math.round((1000 * level.sum) / deepest) : 0);
   own.textContent = mine ? figure(mine) : "";
   row.classList.toggle("own", Boolean(mine));
+}
+
+/** A row with nothing in it is not there for screen readers. */
+export function show(row, content) {
+  if (content) row.removeAttribute("aria-hidden");
+  else row.setAttribute("aria-hidden", "true");
 }
 
 export function tint(cell) {

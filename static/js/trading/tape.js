@@ -1,6 +1,7 @@
 // The tape: the last trades, newest first, in rows that stay where they are.
 
 import { figure } from "./book.js";
+import { show } from "./ladder.js";
 
 export class Tape {
   constructor() {
@@ -30,6 +31,7 @@ function fill(row, trade) {
   const [number, at, ticks, lots, side] = trade ?? [];
   const buys = side === "BUY";
   if (number) row.dataset.number = number;
+  show(row, trade);
   time.textContent = trade ? new Date(at * 1000).toISOString().slice(11, 19) : "";
   price.firstElementChild.className = buys ? "buy-ink" : "sell-ink";
   price.firstElementChild.textContent = trade ? `${buys ? "B" : "S"} ${figure(ticks)}` : "";

@@ -1,0 +1,178 @@
+"""The trading page in a real Chromium: nothing moves; keys, own orders, steps of prices, market orders, same numbers."""
+
+import pytest
+
+from market.models import GPU_SECONDS_PER_LOT, Order, Trade
+from market.orders import place_orders
+from market.prices.candles import bars
+from market.reads import depth
+from tests import full
+from tests.browser import chromium
+from tests.ledger.builders import given, the_credits
+from tests.market.builders import new_order, placed, some_instrument, some_trader
+from tests.people.builders import Role, some_department, some_person
+from tests.trading.events import events_process
+from tests.trading.test_browser import at_the_desk
+from tests.waiting import wait_until
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+SHIFTS = """
+() => {
+  window.shifts = [];
+  new PerformanceObserver((list) => {
+    for (const entry of list.getEntries()) {
+      if (entry.hadRecentInput) continue;
+      const moved = entry.sources.map(({ node }) => node?.id || node?.className || node?.nodeName || "?");
+      shifts.push([entry.value, moved]);
+    }
+  }).observe({ type: "layout-shift" });
+}
+"""
+
+
+@pytest.fixture
+def desk(live_server, settings):
+    """The site with its stream, an instrument with a book, and somebody who can trade."""
+    with events_process() as origin:
+        settings.EVENTS_ORIGIN = origin
+        directives = settings.CONTENT_SECURITY_POLICY["DIRECTIVES"] | {"connect-src": ["'self'", origin]}
+        settings.CONTENT_SECURITY_POLICY = settings.CONTENT_SECURITY_POLICY | {"DIRECTIVES": directives}
+        instrument = some_instrument()
+        maker = some_trader(instrument, "Maker")
+        for side, quantity, price in [("SELL", 500, 310), ("SELL", 900, 312), ("BUY", 400, 305), ("BUY", 700, 300)]:
+            placed(instrument, maker, side, quantity, price)
+        ada = some_person("Ada Byron", (Role.RESEARCHER, some_department()))
+        given(ada.wallet, the_credits(), 10_000_000)
+        given(ada.wallet, instrument.asset, 10_000 * GPU_SECONDS_PER_LOT)
+        yield live_server.url, instrument, ada, maker
+
+
+def proved(page, instrument):
+    instrument.refresh_from_db()
+    wanted = str(instrument.last_event)
+    wait_until(lambda: page.evaluate("document.getElementById('desk').dataset.number") == wanted, seconds=30)
+
+
+def text_of(page, selector):
+    return [row.split() for row in page.locator(selector).all_inner_texts() if row.split()]
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_nothing_moves_while_prices_run(desk, width):
+    url, instrument, ada, maker = desk
+    taker = some_trader(instrument, "Taker")
+    for price in (311, 309, 304):
+        placed(instrument, ada.wallet, "SELL" if price > 306 else "BUY", 40, price)
+    events = full.count(600)
+    with chromium() as browser:
+        page = at_the_desk(browser, url, instrument, ada, width=width)
+        proved(page, instrument)
+        page.evaluate(SHIFTS)
+        for number in range(events):
+            who, side, price = (maker, "SELL", 306 + number % 9) if number % 3 else (taker, "BUY", 308 + number % 7)
+            place_orders([new_order(instrument, who, side, 1 + number % 60, price)])
+        proved(page, instrument)
+        wait_until(lambda: page.locator("#mine [data-open]").count() < 3)
+        shifts = page.evaluate("shifts")
+
+        assert Trade.objects.count() > events / 10
+        print(f"\n{events} orders, {Trade.objects.count()} trades: cumulative layout shift {sum(s[0] for s in shifts)}")
+        assert shifts == []
+        assert page.faults == []
+
+
+def test_ladder_tape_and_candles_have_the_numbers_of_the_database(desk):
+    url, instrument, ada, _ = desk
+    with chromium() as browser:
+        page = at_the_desk(browser, url, instrument, ada)
+        for number in range(12):
+            placed(instrument, some_trader(instrument, f"T{number}"), "BUY", 5 + number, 310)
+        proved(page, instrument)
+        page.locator("details.candles summary").click()
+        wait_until(lambda: len(text_of(page, "#tape tr")) == 12)
+
+        snapshot = depth(instrument.id)
+        asks = [[f"{price / 100:.2f}", f"{quantity / 100:.2f}"] for price, quantity, _ in reversed(snapshot.asks)]
+        minutes = [(b.open, b.high, b.low, b.close, b.volume) for b in reversed(bars(instrument.id, 60))]
+        candles = [[f"{figure / 100:.2f}" for figure in minute] for minute in minutes]
+        assert [row[1:3] for row in text_of(page, "#asks tr")] == asks
+        assert [row[2:] for row in text_of(page, "#candles tr")] == candles
+        assert [row[-1] for row in text_of(page, "#tape tr")][:2] == ["0.16", "0.15"]
+
+
+def test_own_orders_are_marked_and_prices_grouped_as_chosen_and_kept(desk):
+    url, instrument, ada, _ = desk
+    placed(instrument, ada.wallet, "SELL", 150, 318)
+    with chromium() as browser:
+        page = at_the_desk(browser, url, instrument, ada)
+        proved(page, instrument)
+
+        assert text_of(page, "#asks tr.own") == [["S", "3.18", "1.50", "15.50", "1.50"]]
+        page.get_by_role("button", name="10×", exact=True).click()
+        wait_until(lambda: text_of(page, "#asks tr")[-1][1] == "3.10")
+        # 3.10 stays, 3.12 and 3.18 are 3.20 together; bids go down: 3.05 and 3.00 are 3.00.
+        assert [row[1:3] for row in text_of(page, "#asks tr")] == [["3.20", "10.50"], ["3.10", "5.00"]]
+        assert [row[1:3] for row in text_of(page, "#bids tr")] == [["3.00", "11.00"]]
+        page.reload()
+        wait_until(lambda: len(text_of(page, "#bids tr")) == 1)
+        assert page.locator("[data-group='10']").get_attribute("aria-pressed") == "true"
+
+
+def test_a_market_order_shows_its_protection_and_what_happened_with_its_entry(desk):
+    url, instrument, ada, _ = desk
+    with chromium() as browser:
+        page = at_the_desk(browser, url, instrument, ada)
+        page.keyboard.press("m")
+        page.keyboard.type("6")
+        page.locator("#preview", has_text="3.26").wait_for()
+        assert page.locator("#preview", has_text="Protection limit").count() == 1
+        assert not page.get_by_label("Limit price").is_visible()
+        page.keyboard.press("Enter")
+        link = page.locator("#ticket a", has_text="Ledger entry").first
+        link.wait_for()
+
+        order = Order.objects.get(wallet=ada.wallet)
+        assert (order.kind, order.time_in_force, order.limit_price, order.status) == ("MARKET", "IOC", 326, "FILLED")
+        assert order.filled_value == 500 * 310 + 100 * 312
+        newest = Trade.objects.filter(taker=order).latest("number")
+        assert link.get_attribute("href") == f"/explorer/{newest.pk}/"
+        page.locator("#mine", has_text="My fills").wait_for()
+        assert "3.10" in page.locator("#mine .position").inner_text()  # 3.1033…, the average
+        assert page.faults == []
+
+
+def test_letters_are_keys_until_they_are_switched_off(desk):
+    url, instrument, ada, _ = desk
+    with chromium() as browser:
+        page = at_the_desk(browser, url, instrument, ada)
+
+        def focused():
+            return page.evaluate("document.activeElement.id")
+
+        page.keyboard.press("s")
+        assert (focused(), page.locator("input[name=side][value=SELL]").is_checked()) == ("id_quantity", True)
+        page.keyboard.press("p")  # in a field a letter is a letter
+        assert focused() == "id_quantity"
+        page.keyboard.press("Escape")
+        page.keyboard.press("p")
+        assert focused() == "id_limit_price"
+        page.keyboard.press("Escape")
+        page.keyboard.press("a")
+        assert focused() == "id_alert-price"
+        page.keyboard.press("Escape")
+        page.keyboard.press("g")
+        assert page.locator("[data-group='10']").get_attribute("aria-pressed") == "true"
+        page.keyboard.press("?")
+        assert page.locator("#keys").is_visible()
+        page.locator("#keys-letters").press("Space")
+        page.keyboard.press("Escape")
+        assert not page.locator("#keys").is_visible()
+        for _ in range(2):
+            page.keyboard.press("b")
+            page.keyboard.press("?")
+            assert not page.locator("#keys").is_visible()
+            assert focused() != "id_quantity"
+            page.reload()
+            page.locator("#place:not([disabled])").wait_for()
+        page.locator("#keys-open").press("Enter")
+        assert not page.locator("#keys-letters").is_checked()
