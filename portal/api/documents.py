@@ -51,6 +51,11 @@ class InstrumentOut(serializers.Serializer):
     starts_at = Instant(source="asset.starts_at", allow_null=True)
     expires_at = Instant(source="asset.expires_at", allow_null=True)
     last_price = Int(allow_null=True)
+    maker_fee_bp = serializers.IntegerField()
+    taker_fee_bp = serializers.IntegerField()
+    static_band_bp = serializers.IntegerField(allow_null=True)
+    dynamic_band_bp = serializers.IntegerField(allow_null=True)
+    reference_price = Int(allow_null=True)
     day = DayOut()
 
 
@@ -64,6 +69,16 @@ class LevelOut(serializers.Serializer):
     orders = Int()
 
 
+class AuctionOut(serializers.Serializer):
+    """What the auction that is on would come to now; no price where nothing would trade."""
+
+    no_cancel_at = Instant()
+    uncross_at = Instant()
+    price = Int(allow_null=True)
+    volume = Int()
+    surplus = Int(help_text="Of buyers; of sellers where it is negative.")
+
+
 class BookOut(serializers.Serializer):
     """The book at event `number`; the best level stands first."""
 
@@ -71,6 +86,7 @@ class BookOut(serializers.Serializer):
     number = Int()
     checksum = Int(help_text="CRC-32 over the ten best levels a side (docs/market.md).")
     phase = serializers.ChoiceField(choices=Instrument.Phase.choices)
+    auction = AuctionOut(allow_null=True)
     bids = LevelOut(many=True)
     asks = LevelOut(many=True)
 
@@ -190,6 +206,25 @@ class RedemptionOut(serializers.Serializer):
     started_at = Instant(allow_null=True)
     ended_at = Instant(allow_null=True)
     settled_at = Instant(allow_null=True)
+
+
+class DeviceOut(serializers.Serializer):
+    """A device login that waits for its person: show them the code and the address, then ask for the key."""
+
+    device_code = serializers.CharField(help_text="The program's own secret; it is shown to nobody.")
+    user_code = serializers.CharField(help_text="What the person types.")
+    verification_uri = serializers.CharField(help_text="Where they type it.")
+    verification_uri_complete = serializers.CharField(help_text="The same with the code in it.")
+    expires_in = Int(help_text="Seconds until it is over.")
+    interval = Int(help_text="Seconds to wait between two questions for the key.")
+
+
+class DeviceTokenOut(serializers.Serializer):
+    """The key, shown this once."""
+
+    access_token = serializers.CharField()
+    token_type = serializers.ChoiceField(choices=["Bearer"])
+    scopes = serializers.ListField(child=serializers.CharField())
 
 
 def paged(name: str, row: type[serializers.Serializer]) -> type[serializers.Serializer]:

@@ -15,7 +15,7 @@ from market.errors import TooManyOrders
 
 CONTENT_TYPE = "application/problem+json"
 # Refusals that are about the state of what is asked for, and not about what was sent.
-CONFLICTS = frozenset({"order_not_open", "cannot_cancel", "hold_already_resolved"})
+CONFLICTS = frozenset({"order_not_open", "no_cancel", "cannot_cancel", "hold_already_resolved"})
 
 Problem = dict[str, Any]
 

@@ -9,10 +9,11 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from market.auctions.reads import auction_state
 from market.feed import TOP
 from market.models import Instrument, Trade
 from market.reads import DayFigures, Level, day_figures, depth
-from portal.api.documents import BookOut, InstrumentOut, InstrumentsOut, TradeOut, TradesOut
+from portal.api.documents import AuctionOut, BookOut, InstrumentOut, InstrumentsOut, TradeOut, TradesOut
 from portal.api.forms import BookQuery, NothingIn, PageQuery
 from portal.api.paging import page
 from portal.api.routing import IF_NONE_MATCH, documented, etagged, query, route
@@ -44,11 +45,13 @@ def book(request: Request, code: str) -> Response:
 
     def document() -> dict[str, Any]:
         snapshot = depth(found.id, levels=max(asked["levels"], TOP))
+        state = auction_state(found, now=timezone.now())
         return {
             "instrument": found.code,
             "number": snapshot.number,
             "checksum": snapshot.checksum,
             "phase": found.phase,
+            "auction": AuctionOut(state).data if state else None,
             "bids": _levels(snapshot.bids[: asked["levels"]]),
             "asks": _levels(snapshot.asks[: asked["levels"]]),
         }

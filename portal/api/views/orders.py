@@ -50,7 +50,7 @@ def order(request: Request, order_id: int) -> Response:
     return Response(OrderOut(_orders().get(id=found.id)).data)
 
 
-@documented("POST", "orders_cancel_all", ok=CancelledOut, takes=CancelAllIn)
+@documented("POST", "orders_cancel_all", ok=CancelledOut, takes=CancelAllIn, problems=[409])
 @route(POST="trade")
 def cancel_all(request: Request) -> Response:
     """Cancel every order of the wallet, or those in one instrument."""
