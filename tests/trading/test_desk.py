@@ -1,4 +1,4 @@
-"""The trading page in a real Chromium: nothing moves; keys, own orders, steps of prices, market orders, same numbers."""
+"""The trading page in a real Chromium: nothing moves; keys, own orders, steps of prices, market orders, numbers."""
 
 import pytest
 
