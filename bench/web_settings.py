@@ -3,4 +3,4 @@
 from portal.settings import *  # noqa: F403
 
 ROOT_URLCONF = "bench.bare"
-API_RATES = dict.fromkeys(("read", "trade", "bulk", "transfer", "redeem"), 10**9)
+API_RATES = dict.fromkeys(("read", "trade", "bulk", "transfer", "redeem", "device"), 10**9)

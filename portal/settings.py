@@ -301,7 +301,7 @@ REST_FRAMEWORK = {
 MARKET_FREE_ORDERS = env.int("MARKET_FREE_ORDERS", default=3000)
 MARKET_ORDERS_PER_TRADE = env.int("MARKET_ORDERS_PER_TRADE", default=50)
 # Requests a minute of one API key, by the scope they need; `bulk` is the calls that place many orders.
-API_RATES = {"read": 1200, "trade": 1200, "bulk": 60, "transfer": 120, "redeem": 60}
+API_RATES = {"read": 1200, "trade": 1200, "bulk": 60, "transfer": 120, "redeem": 60, "device": 60}
 SPECTACULAR_SETTINGS = {
     "TITLE": "Hourglass",
     "DESCRIPTION": "Compute tokens: trade, send and redeem them. Amounts are integers of the smallest unit.",

@@ -2,6 +2,7 @@
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
+from rest_framework import serializers
 
 from market.models import HIGHEST_PRICE, LARGEST_QUANTITY, Order
 from market.timers import LONGEST_SECONDS
@@ -94,6 +95,28 @@ class WalletPageQuery(PageQuery, WalletIn):
 class OrdersQuery(WalletPageQuery):
     instrument = Words(required=False, most=40)
     status = OneOf(choices=Order.Status.choices, required=False)
+
+
+class DeviceIn(Strict):
+    """What a program wants a key for."""
+
+    name = Words(most=80, help_text="What the program is, for the person to recognise it by.")
+    scopes = serializers.ListField(
+        child=OneOf(choices=ApiKey.Scope.choices), min_length=1, max_length=len(ApiKey.Scope.choices)
+    )
+
+
+class DeviceTokenIn(Strict):
+    device_code = Words(most=100)
+
+
+class CodeForm(forms.Form):
+    """The code that a program shows."""
+
+    code = forms.CharField(
+        label=_("Code"), max_length=20, help_text=_("The eight letters that the program shows, like BCDF-GHJK."),
+        widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "characters", "spellcheck": "false"}),
+    )  # fmt: skip
 
 
 class KeyForm(forms.Form):

@@ -27,6 +27,11 @@ def keys_of(user: User) -> QuerySet[ApiKey]:
 @transaction.atomic(durable=True)
 def make_key(*, user_id: int, name: str, scopes: Sequence[str], days: int, now: datetime) -> tuple[ApiKey, str]:
     """A new key and its secret, which nobody can read again. Raises TooManyKeys."""
+    return add_key(user_id=user_id, name=name, scopes=scopes, days=days, now=now)
+
+
+def add_key(*, user_id: int, name: str, scopes: Sequence[str], days: int, now: datetime) -> tuple[ApiKey, str]:
+    """The same as a step of another action."""
     User.objects.select_for_update().get(id=user_id)
     in_use = ApiKey.objects.filter(user_id=user_id, revoked_at=None, expires_at__gt=now).count()
     if in_use >= MOST_KEYS:

@@ -47,3 +47,48 @@ class ApiKey(models.Model):
 
     def is_usable(self, now: datetime) -> bool:
         return self.revoked_at is None and now < self.expires_at
+
+
+class DeviceLogin(models.Model):
+    """A program that asks for a key, and a person who says yes on a page of the site (RFC 8628).
+
+    The program keeps the device code, of which only the hash is kept here; the person types the short user code.
+    """
+
+    class Status(models.TextChoices):
+        PENDING = "PENDING", _("waiting for a person")
+        APPROVED = "APPROVED", _("approved")
+        DENIED = "DENIED", _("denied")
+        TAKEN = "TAKEN", _("done")
+
+    digest = models.BinaryField(max_length=32, unique=True)
+    user_code = models.CharField(max_length=8, unique=True)
+    # What the program says it is, and what it wants to do.
+    name = models.CharField(max_length=80)
+    scopes = ArrayField(models.CharField(max_length=10, choices=ApiKey.Scope.choices))
+    status = models.CharField(max_length=10, choices=Status.choices, default=Status.PENDING)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, null=True, related_name="+")
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    asked_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(name="device_login_asks_for_something", condition=~Q(scopes=[])),
+            models.CheckConstraint(
+                name="device_login_approved_by_somebody",
+                condition=Q(user__isnull=False) | Q(status__in=["PENDING", "DENIED"]),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.get_status_display()})"
+
+    @property
+    def shown_code(self) -> str:
+        return f"{self.user_code[:4]}-{self.user_code[4:]}"
+
+    @property
+    def scope_names(self) -> list[str]:
+        """What it wants, in words."""
+        return [str(ApiKey.Scope(scope).label) for scope in self.scopes]

@@ -36,6 +36,17 @@ class KeyRate(BaseThrottle):
         return self.left_seconds
 
 
+class AddressRate(BaseThrottle):
+    """Requests of one address in the running minute, where nobody has a key yet."""
+
+    def allow_request(self, request: Request, view: object) -> bool:
+        minute = int(time.time() // WINDOW_SECONDS)
+        return _count(f"api:{self.get_ident(request)}:device:{minute}") <= settings.API_RATES["device"]
+
+    def wait(self) -> float:
+        return WINDOW_SECONDS - time.time() % WINDOW_SECONDS
+
+
 class BulkRate(KeyRate):
     """A bulk call may carry a thousand orders, so there are fewer of them."""
 

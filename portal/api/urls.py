@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, include, path, re_path, register_converter
 
-from portal.api.views import about, bulk, ledger, market, orders, pages, prices, redemptions
+from portal.api.views import about, bulk, devices, ledger, market, orders, pages, prices, redemptions
 
 
 class CodeConverter:
@@ -43,6 +43,8 @@ v1: list[URLPattern | URLResolver] = [
     path("index/", prices.index, name="index"),
     path("conversions/", prices.conversion, name="conversions"),
     path("concentrations/", prices.concentration, name="concentrations"),
+    path("device/", devices.start, name="device-start"),
+    path("device/token/", devices.token, name="device-token"),
     path("orders/", orders.orders, name="orders"),
     path("orders/bulk/", bulk.bulk, name="bulk"),
     path("orders/cancel-all/", orders.cancel_all, name="cancel-all"),
@@ -59,5 +61,7 @@ urlpatterns = [
     path("api/v1/", include((v1, "api"))),
     re_path(r"^api/", about.unknown, name="api-unknown"),
     path("accounts/keys/", pages.keys, name="api-keys"),
+    path("accounts/device/", pages.device, name="device"),
+    path("accounts/device/<int:login_id>/", pages.decide_device, name="decide-device"),
     path("accounts/keys/<int:key_id>/revoke/", pages.revoke, name="revoke-api-key"),
 ]
