@@ -110,9 +110,13 @@ BEGIN
         i.last_price, i.phase || ' ' || i.code, base.definition_hash || price.definition_hash
     );
     RETURN NEXT r;
-    FOR r IN SELECT * FROM market_rules(i) LOOP
-        RETURN NEXT r;
-    END LOOP;
+    IF i.fees_account_id IS NOT NULL OR i.uncross_at IS NOT NULL OR i.static_band_bp IS NOT NULL
+        OR i.dynamic_band_bp IS NOT NULL
+    THEN
+        FOR r IN SELECT * FROM market_rules(i) LOOP
+            RETURN NEXT r;
+        END LOOP;
+    END IF;
     IF i.fees_account_id IS NOT NULL THEN
         accounts := array_append(accounts, i.fees_account_id);
     END IF;
