@@ -4,7 +4,7 @@ In a running minute of the database's time a beneficial owner may place MARKET_F
 wallets; beyond that, no more than MARKET_ORDERS_PER_TRADE for each of them that traded.
 
 The orders' own rows are what is counted, by the index of their wallets. A process asks the database only about owners
-of whom it has itself seen many orders in the minute, and then about once a second: an order of anybody else costs
+of whom it has itself seen many orders in the minute, and then every few seconds: an order of anybody else costs
 nothing. So an owner may get past the limit by what all processes together let through without asking, which is as much
 again at most with PROCESSES of them. A call with too many orders is refused as a whole, before it is written.
 """
@@ -27,8 +27,9 @@ from market.errors import TooManyOrders
 
 WINDOW_SECONDS = 60
 PROCESSES = 8
-# What is known of an owner's minute is asked again after so many seconds.
-_FRESH_SECONDS = 1.0
+# What is known of an owner's minute is asked again after so many seconds, or when this process's share of the room that
+# there was then is used up.
+_FRESH_SECONDS = 5.0
 
 _COUNT = """
     WITH owner AS (SELECT coalesce(beneficial_owner_id, id) AS id FROM ledger_wallet WHERE id = %(wallet)s),
@@ -59,13 +60,17 @@ class _Minute:
 
 @dataclass
 class _Asked:
-    """What the database said of a wallet's owner, and how many orders were let through since."""
+    """What the database said of a wallet's owner: for how many orders there was room, and in how many seconds there is
+    more; and how many were let through since."""
 
     at: float
-    orders: int
-    traded: int
+    room: int
     room_in: int
     since: int = 0
+
+    @property
+    def is_fresh(self) -> bool:
+        return time.monotonic() - self.at <= _FRESH_SECONDS
 
 
 _minute = _Minute()
@@ -91,10 +96,9 @@ def _seen(wallet_id: int, count: int) -> int:
 
 def _let_through(wallet_id: int, count: int, free: int) -> None:
     asked = _minute.asked.get(wallet_id)
-    if asked is None or time.monotonic() - asked.at > _FRESH_SECONDS or (asked.since + count) * PROCESSES > free:
+    if asked is None or not asked.is_fresh or (asked.since + count) * PROCESSES > asked.room:
         asked = _minute.asked[wallet_id] = _ask(wallet_id, free)
-    wanted = asked.orders + asked.since + count
-    if wanted > max(free, settings.MARKET_ORDERS_PER_TRADE * asked.traded):
+    if asked.since + count > asked.room:
         raise TooManyOrders(
             ngettext(
                 "You have placed too many orders for what traded of them. There is room again in %(n)d second.",
@@ -114,9 +118,10 @@ def _ask(wallet_id: int, free: int) -> _Asked:
         cursor.execute(_COUNT, figures)
         row = cursor.fetchone()
     if row is None:
-        return _Asked(time.monotonic(), 0, 0, 1)
+        return _Asked(time.monotonic(), free, 1)
     _owner, orders, traded, now, oldest = row
-    return _Asked(time.monotonic(), orders, traded, _room_in(now, oldest))
+    room = max(free, settings.MARKET_ORDERS_PER_TRADE * traded) - orders
+    return _Asked(time.monotonic(), room, _room_in(now, oldest))
 
 
 def _room_in(now: datetime, oldest: datetime | None) -> int:

@@ -27,6 +27,7 @@ app.conf.beat_schedule = {
         "options": {"expires": 10},
     },
     "keep-prices": {"task": "portal.reports.tasks.keep_prices", "schedule": 2.0, "options": {"expires": 10}},
+    "look-at-owners": {"task": "portal.reports.tasks.look_at_owners", "schedule": 60.0, "options": {"expires": 60}},
     "record-references": {
         "task": "portal.reports.tasks.record_references",
         "schedule": 30.0,

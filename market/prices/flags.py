@@ -21,6 +21,7 @@ LARGEST_SCAN = 2_000
 LARGEST_SIGHT = 5_000
 # An owner that becomes known later makes trades of so many days suspicious.
 OWNER_DAYS = 7
+OWNER_ORDERS = 20_000
 
 _TRADES = """
     SELECT t.number, t.traded_at, t.price, t.quantity,
@@ -37,22 +38,31 @@ _TRADES = """
     ) taker ON true
     WHERE t.instrument_id = %s AND t.number > %s AND t.number <= %s ORDER BY t.number
 """
-# Wallets whose owner is another are few; so are their orders.
+# Wallets whose owner is another are few; of each wallet of such a family the newest orders are looked at.
 _OWN_WITH_OWN = """
-    SELECT t.instrument_id, t.number
-    FROM ledger_wallet w
-    JOIN market_order o ON o.wallet_id = w.id OR o.wallet_id = w.beneficial_owner_id
-    JOIN market_trade t ON t.maker_id = o.id OR t.taker_id = o.id
+    WITH family AS (
+        SELECT id FROM ledger_wallet WHERE beneficial_owner_id IS NOT NULL
+        UNION SELECT beneficial_owner_id FROM ledger_wallet WHERE beneficial_owner_id IS NOT NULL
+    )
+    SELECT DISTINCT t.instrument_id, t.number
+    FROM family f
+    CROSS JOIN LATERAL (
+        SELECT id, placed_at FROM market_order WHERE wallet_id = f.id ORDER BY id DESC LIMIT %(orders)s
+    ) o
+    CROSS JOIN LATERAL (
+        SELECT instrument_id, number, maker_id, taker_id, traded_at FROM market_trade WHERE maker_id = o.id
+        UNION ALL SELECT instrument_id, number, maker_id, taker_id, traded_at FROM market_trade WHERE taker_id = o.id
+    ) t
     JOIN market_order maker ON maker.id = t.maker_id JOIN ledger_wallet mw ON mw.id = maker.wallet_id
     JOIN market_order taker ON taker.id = t.taker_id JOIN ledger_wallet tw ON tw.id = taker.wallet_id
-    WHERE w.beneficial_owner_id IS NOT NULL AND o.placed_at > now() - make_interval(days => %s)
-        AND t.traded_at > now() - make_interval(days => %s)
+    WHERE o.placed_at > now() - make_interval(days => %(days)s)
+        AND t.traded_at > now() - make_interval(days => %(days)s)
         AND coalesce(mw.beneficial_owner_id, mw.id) = coalesce(tw.beneficial_owner_id, tw.id)
         AND NOT EXISTS (
-            SELECT 1 FROM market_tradeflag f
-            WHERE f.instrument_id = t.instrument_id AND f.number = t.number AND f.kind = 'SAME_OWNER'
+            SELECT 1 FROM market_tradeflag g
+            WHERE g.instrument_id = t.instrument_id AND g.number = t.number AND g.kind = 'SAME_OWNER'
         )
-    GROUP BY 1, 2 ORDER BY 1, 2 LIMIT %s
+    ORDER BY 1, 2 LIMIT %(most)s
 """
 
 
@@ -87,19 +97,18 @@ def scan_trades(instrument_id: int, *, most: int = LARGEST_SCAN) -> int:
 
 
 def scan_all() -> int:
-    """Look through everything that is folded, and once more at trades between owners that turned out to be one."""
+    """Look through everything that is folded; answers how many trades."""
     count = 0
     for instrument_id in unscanned_instruments():
         while scanned := scan_trades(instrument_id):
             count += scanned
-    flag_own_with_own()
     return count
 
 
 def flag_own_with_own(*, most: int = 1_000) -> int:
     """Flag the last days' trades whose two sides belong to one owner by now; answers how many."""
     with connection.cursor() as cursor:
-        cursor.execute(_OWN_WITH_OWN, [OWNER_DAYS, OWNER_DAYS, most])
+        cursor.execute(_OWN_WITH_OWN, {"days": OWNER_DAYS, "orders": OWNER_ORDERS, "most": most})
         rows: list[tuple[int, int]] = cursor.fetchall()
     found: dict[int, list[int]] = {}
     for instrument_id, number in rows:

@@ -8,7 +8,7 @@ from ledger.clock import database_now
 from ledger.proof.configured import configured_sealer
 from market.prices.candles import fold_all
 from market.prices.concentration import count_concentrations
-from market.prices.flags import scan_all
+from market.prices.flags import flag_own_with_own, scan_all
 from market.prices.publishing import publish_index
 from market.prices.reference import record_all
 from portal.reports.health import beat
@@ -33,6 +33,12 @@ def keep_prices() -> int:
     folded = fold_all()
     scan_all()
     return folded
+
+
+@shared_task
+def look_at_owners() -> int:
+    """Flag trades between wallets that turned out to be one owner's."""
+    return flag_own_with_own()
 
 
 @shared_task

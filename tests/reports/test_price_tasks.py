@@ -8,7 +8,7 @@ from ledger.proof.keys import make_key
 from market.models import Instrument
 from market.prices.models import Candle, Concentration, IndexPublication, ReferencePrice, TradeFlag
 from portal.celery import app
-from portal.reports.tasks import count_holdings, keep_prices, publish_prices, record_references
+from portal.reports.tasks import count_holdings, keep_prices, look_at_owners, publish_prices, record_references
 from tests.market.builders import some_instrument, some_trader
 from tests.market.prices.aging import made_older
 from tests.market.prices.drawn import traded
@@ -65,6 +65,6 @@ def test_asked_again_there_is_nothing_to_do():
 def test_the_beat_asks_for_each_of_them_by_its_name():
     asked = {entry["task"] for entry in app.conf.beat_schedule.values()}
 
-    for task in (keep_prices, record_references, publish_prices, count_holdings):
+    for task in (keep_prices, look_at_owners, record_references, publish_prices, count_holdings):
         assert task.name in asked
         assert task.name in app.tasks
