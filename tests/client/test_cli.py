@@ -141,7 +141,7 @@ def test_a_refusal_is_one_line_with_its_code(shell, market):
 
 @pytest.mark.parametrize("quantity", ["1.005", "0", "-1", "NaN", "Infinity", "one", "1e-3"])
 def test_what_is_too_fine_is_refused_and_never_rounded(shell, market, quantity):
-    words = ("orders", "place", market.instrument.code, "buy", f"--price=1", "--", quantity)
+    words = ("orders", "place", market.instrument.code, "buy", "--price=1", "--", quantity)
     shell.refused(*words)
     assert not Order.objects.exists()
 
@@ -188,8 +188,8 @@ def approve(browser: Browser, code: str, **choice: str) -> Any:
     fields = {"code": code, **choice}
     answer = browser.post(f"/accounts/device/{login.id}/", fields)
     if answer["Location"].startswith("/accounts/reauthenticate/"):
-        browser.post(answer["Location"], {"password": PASSWORD})
-        answer = browser.post(f"/accounts/device/{login.id}/", fields)
+        # What was being done goes on by itself after that.
+        answer = browser.post(answer["Location"], {"password": PASSWORD})
     return answer
 
 
@@ -216,11 +216,12 @@ def test_device_login_from_start_to_first_question(live_server, market, tmp_path
     assert file.stat().st_mode & 0o777 == 0o600
     key = ApiKey.objects.get(name__startswith="hourglass on")
     assert (key.user, key.scopes) == (market.ada.user, ["read"])
-    done = subprocess.run(
-        [*hourglass, "balances", "--json"], env=environment, capture_output=True, text=True, check=True
-    )
-    assert {each["asset"] for each in json.loads(done.stdout)} == {"CREDITS", market.instrument.code}
-    done = subprocess.run([*hourglass, "logout"], env=environment, capture_output=True, text=True, check=True)
+
+    def again(*words: str) -> str:
+        return subprocess.run([*hourglass, *words], env=environment, capture_output=True, text=True, check=True).stdout
+
+    assert {each["asset"] for each in json.loads(again("balances", "--json"))} == {"CREDITS", market.instrument.code}
+    assert "forgotten" in again("logout")
     assert not file.exists()
 
 

@@ -217,6 +217,7 @@ def arguments(name: str, objects: dict[str, Any]) -> dict[str, Any]:
         "api:receipt": {"entry_id": objects["entry"]},
         "api:redemption": {"public_id": objects["redemption"]},
         "revoke-api-key": {"key_id": NO_ID},
+        "decide-device": {"login_id": NO_ID},
         "retry-redemption": {"public_id": objects["redemption"]},
     }.get(name, {})
 
