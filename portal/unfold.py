@@ -103,6 +103,8 @@ UNFOLD: dict[str, Any] = {
                 "separator": True,
                 "items": [
                     _page(_("Instruments"), "candlestick_chart", "market_instrument_changelist"),
+                    _page(_("Changes of instruments"), "history", "market_instrumentchange_changelist"),
+                    _page(_("Offerings"), "campaign", "market_offering_changelist"),
                     _page(_("Orders"), "list_alt", "market_order_changelist"),
                     _page(_("Trades"), "swap_horiz", "market_trade_changelist"),
                     _page(_("Suspicious trades"), "flag", "market_tradeflag_changelist", permission=_reads_everything),

@@ -12,6 +12,7 @@ from market.bands import BASIS_POINTS
 from market.errors import sentence_for
 from market.fills import life_of, positions
 from market.models import GPU_SECONDS_PER_LOT, HIGHEST_PRICE, Instrument, Order, Trade
+from market.offerings.allotting import open_offering
 from market.positions import Position
 from market.prices.candles import INTERVALS, Bar
 from market.reads import (
@@ -117,7 +118,9 @@ def tape(instrument: Instrument) -> list[Trade | None]:
 
 def phase_context(instrument: Instrument, *, now: datetime) -> dict[str, object]:
     """What the instrument does now, and in an auction what it would come to."""
-    return {"instrument": instrument, "auction": auction_state(instrument, now=now)}
+    auction = auction_state(instrument, now=now)
+    offering = open_offering(instrument.id) if auction else None
+    return {"instrument": instrument, "auction": auction, "offering": offering}
 
 
 def market_context(instrument: Instrument, *, now: datetime) -> dict[str, object]:
