@@ -23,6 +23,9 @@ class Figure(forms.NumberInput):
 class TicketForm(forms.Form):
     """One order, as typed."""
 
+    # A market order leaves the hidden limit empty.
+    use_required_attribute = False
+
     side = forms.ChoiceField(label=_("Side"), choices=Order.Side.choices, widget=forms.RadioSelect, initial="BUY")
     kind = forms.ChoiceField(
         label=_("Kind"),
@@ -45,7 +48,6 @@ class TicketForm(forms.Form):
         max_value=Decimal(HIGHEST_PRICE) / TICKS_PER_CREDIT,
         decimal_places=2,
         max_digits=12,
-        required=False,
         widget=Figure("cr/GPU-h"),
     )
     # Of a market order: the protection limit that the preview has shown, in ticks.
@@ -84,6 +86,10 @@ class TicketForm(forms.Form):
     # Sending the same ticket twice places one order.
     client_order_id = forms.CharField(max_length=80, widget=forms.HiddenInput, initial=lambda: f"web-{uuid4().hex}")
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["limit_price"].required = self.data.get("kind") != Order.Kind.MARKET
+
     def clean_client_order_id(self) -> str:
         given: str = self.cleaned_data["client_order_id"]
         if not given.isprintable():
@@ -98,8 +104,6 @@ class TicketForm(forms.Form):
         data = self.cleaned_data
         if self.at_market:
             return data
-        if data.get("limit_price") is None and "limit_price" not in self.errors:
-            self.add_error("limit_price", _("Say the worst price that you accept."))
         if data.get("time_in_force") == Order.TimeInForce.GTD and not data.get("last_day"):
             self.add_error("last_day", _("Say until which day."))
         if data.get("post_only") and data.get("time_in_force") in {Order.TimeInForce.IOC, Order.TimeInForce.FOK}:

@@ -1,11 +1,12 @@
 // The trading page: joins the stream to the book, the charts, the tape and the ticket.
 
-import { Book, figure } from "./book.js";
+import { Book } from "./book.js";
 import { PriceChart } from "./chart.js";
 import { drawDepth } from "./depth.js";
 import { bindKeys } from "./keys.js";
 import { keep, kept } from "./keeping.js";
-import { Ladder, tint } from "./ladder.js";
+import { Figures } from "./figures.js";
+import { Ladder } from "./ladder.js";
 import { Stream } from "./stream.js";
 import { Tape } from "./tape.js";
 
@@ -13,6 +14,7 @@ const desk = document.getElementById("desk");
 const streams = JSON.parse(document.getElementById("streams").textContent);
 const chart = new PriceChart(document.getElementById("price-chart"), document.getElementById("candles"));
 const tape = new Tape();
+const figures = new Figures();
 const ladder = new Ladder(() => book && draw());
 const intervals = [...document.querySelectorAll("[data-interval]")];
 let book = null;
@@ -33,7 +35,8 @@ async function restart() {
   book = new Book(snapshot);
   lastTrade = trades.at(-1)?.[0] ?? 0;
   tape.show(trades);
-  if (snapshot.last_price) showLast(snapshot.last_price);
+  for (const [trade, , price, quantity] of trades) figures.add(trade, price, quantity);
+  if (snapshot.last_price) figures.draw(snapshot.last_price);
   proved(snapshot.number);
   draw();
   changed();
@@ -64,8 +67,10 @@ function take(event, number) {
     lastTrade = trade;
     tape.add([trade, at, price, quantity, side]);
     chart.add(trade, at, price, quantity);
-    showLast(price);
+    figures.add(trade, price, quantity);
+    figures.draw(price);
   }
+  if (event.phase) document.body.dispatchEvent(new CustomEvent("phase-changed"));
   draw();
   changed();
   dispatchEvent(new CustomEvent("book-event", { detail: number }));
@@ -90,12 +95,6 @@ function draw() {
     tape.draw();
     chart.draw();
   });
-}
-
-function showLast(price) {
-  const output = document.getElementById("last-price");
-  if (output.textContent !== figure(price)) tint(output);
-  output.textContent = figure(price);
 }
 
 /** My orders may have changed: their fragment listens for this. Told soon, and not more often than it can be read. */
