@@ -9,6 +9,7 @@ from ledger.proof.configured import configured_sealer
 from market.prices.candles import fold_all
 from market.prices.concentration import count_concentrations
 from market.prices.flags import flag_own_with_own, scan_all
+from market.prices.lending import lend_references
 from market.prices.publishing import publish_index
 from market.prices.reference import record_all
 from portal.reports.health import beat
@@ -43,8 +44,10 @@ def look_at_owners() -> int:
 
 @shared_task
 def record_references() -> int:
-    """Store the reference prices that have changed."""
-    return record_all()
+    """Store the reference prices that have changed, and give them to bands that have nothing to measure by."""
+    stored = record_all()
+    lend_references(now=database_now())
+    return stored
 
 
 @shared_task
