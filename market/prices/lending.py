@@ -1,7 +1,7 @@
 """Where bands have nothing to measure by: the reference price of the trades becomes the instrument's own.
 
-An auction's price and what an operator sets come first and are never overwritten. A change is kept like any other of rules
-(InstrumentChange), so that a replay of the commands finds it.
+An auction's price and what an operator sets come first and are never overwritten. A change is kept as any other of
+an instrument's rules is (InstrumentChange), so that a replay of the commands finds it.
 """
 
 from datetime import datetime
