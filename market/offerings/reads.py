@@ -15,7 +15,7 @@ WHY: dict[str, Promise] = {
     "WHOLE": _("It was at the price or above, and was filled whole."),
     "SMALL": _("Of what was set aside for small holders, in the order in which they came at each price."),
     "MARGIN": _("It was the last one served at its price: there was no more."),
-    "LATER": _("It was at the price or above, but others came first: better prices, earlier bids, small holders' share."),
+    "LATER": _("It was at the price or above, but others came first: better prices, earlier bids, small holders."),
     "BELOW": _("Its limit was below the price."),
     "NOTHING_SOLD": _("Nothing was sold: no bid reached the reserve price."),
     "WAITING": _("The auction has not ended yet."),
