@@ -183,7 +183,7 @@ def signed_in(user: Any) -> Browser:
 def approve(browser: Browser, code: str, **choice: str) -> Any:
     """Type the code, show once more who one is, and decide."""
     page = browser.get("/accounts/device/", {"code": code})
-    login = DeviceLogin.objects.get(user_code=code.replace("-", ""))
+    login = DeviceLogin.objects.get(user_code=code.replace("-", "").upper())
     assert login.name in page.content.decode()
     fields = {"code": code, **choice}
     answer = browser.post(f"/accounts/device/{login.id}/", fields)

@@ -191,9 +191,9 @@ RULES: dict[str, Rule] = {
     "api-keys": Rule({"": row(LOGIN, 200)}, {"": row(LOGIN, 302)}),
     "device": Rule({"": row(LOGIN, 200)}, {"": row(LOGIN, 302)}),
     "decide-device": Rule({"": row(405, 405)}, {"": row(LOGIN, 302)}),
-    # A program without a key yet, and nobody signed in: an empty body is refused whoever sends it.
-    "api:device-start": Rule({"": row(405, 405)}, {"": row(422, 422, auditor=403)}),
-    "api:device-token": Rule({"": row(405, 405)}, {"": row(422, 422, auditor=403)}),
+    # A program without a key yet, and nobody signed in: a form instead of JSON is refused whoever sends it.
+    "api:device-start": Rule({"": row(405, 405)}, {"": row(415, 415, auditor=403)}),
+    "api:device-token": Rule({"": row(405, 405)}, {"": row(415, 415, auditor=403)}),
     "revoke-api-key": Rule({"": row(405, 405)}, {"": row(LOGIN, 302)}),
     "set_language": Rule({"": row(302, 302)}, {"": row(302, 302)}),
 }
