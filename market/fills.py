@@ -1,31 +1,33 @@
-"""What one holder traded: fills, and the movements that its positions come from. One statement each, no locks."""
+"""What holders traded: fills, and the positions they come to. One statement for any number of accounts, no locks.
 
-from collections import deque
-from collections.abc import Sequence
-from dataclasses import dataclass
+An account's postings are only added to, in the order of their transfers, so what was summed up once can be gone on
+from: a Life says up to which transfer it counts. The balance is read in the same statement and proves it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from django.db import connection
 
 from market.positions import Movement, Position, moved
 
+FILLS_KEPT = 20
 # Whoever buys is the taker where the taker buys; an account's posting says which it did.
 _MINE = "(p.amount > 0) = (t.taker_side = 'BUY')"
-_FEE = f"CASE WHEN {_MINE} THEN t.taker_fee ELSE t.maker_fee END"
-_LIFE = f"""
-    SELECT p.amount, p.transfer_id, t.number, t.traded_at, p.amount > 0, t.price, t.quantity, {_FEE},
+_LIVES = f"""
+    SELECT a.id, a.balance, p.amount, p.transfer_id, t.number, t.traded_at, p.amount > 0, t.price, t.quantity,
+        CASE WHEN {_MINE} THEN t.taker_fee ELSE t.maker_fee END,
         CASE WHEN {_MINE} THEN t.taker_id ELSE t.maker_id END, {_MINE}
-    FROM ledger_posting p LEFT JOIN market_trade t ON t.transfer_id = p.transfer_id
-    WHERE p.account_id = %s ORDER BY p.transfer_id
-"""  # noqa: S608
-_MOVEMENTS = f"""
-    SELECT p.account_id, p.amount, t.price * t.quantity + CASE WHEN p.amount > 0 THEN 1 ELSE -1 END * {_FEE}
-    FROM ledger_posting p LEFT JOIN market_trade t ON t.transfer_id = p.transfer_id
-    WHERE p.account_id = ANY(%s) ORDER BY p.transfer_id
+    FROM unnest(%s::bigint[], %s::bigint[]) AS k (account, upto)
+    JOIN ledger_account a ON a.id = k.account
+    LEFT JOIN ledger_posting p ON p.account_id = a.id AND p.transfer_id > k.upto
+    LEFT JOIN market_trade t ON t.transfer_id = p.transfer_id
+    ORDER BY p.transfer_id
 """  # noqa: S608
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Fill:
     """One trade from its holder's side; `entry` is the transfer that settled it."""
 
@@ -49,24 +51,35 @@ class Fill:
         return self.value + self.fee if self.is_buy else self.value - self.fee
 
 
-def life_of(account_id: int, *, limit: int = 20) -> tuple[Position, list[Fill]]:
-    """The position of one account of tokens, and its newest fills, newest first."""
-    position, newest = Position(), deque[Fill](maxlen=limit)
-    with connection.cursor() as cursor:
-        cursor.execute(_LIFE, [account_id])
-        for amount, *row in cursor:
-            fill = Fill(*row) if row[1] is not None else None
-            position = moved(position, Movement(amount, fill.paid if fill else None))
-            if fill:
-                newest.appendleft(fill)
-    return position, list(newest)
+@dataclass(frozen=True, slots=True)
+class Life:
+    """What an account of tokens went through up to a transfer: its position, and its newest fills, newest first."""
+
+    upto: int = 0
+    movements: int = 0
+    position: Position = field(default_factory=Position)
+    fills: tuple[Fill, ...] = ()
 
 
-def positions(account_ids: Sequence[int]) -> dict[int, Position]:
-    """What these accounts of tokens hold and brought, however often they were traded: one statement."""
-    found = dict.fromkeys(account_ids, Position())
+def lives_of(known: Mapping[int, Life]) -> dict[int, Life]:
+    """The lives of these accounts until now, each gone on from what is known of it (Life() for nothing).
+
+    What is known and does not lead to the balance is wrong, as after a restored backup: that account is read anew.
+    """
+    found = dict(known)
+    balances: dict[int, int] = {}
     with connection.cursor() as cursor:
-        cursor.execute(_MOVEMENTS, [list(account_ids)])
-        for account_id, amount, value in cursor:
-            found[account_id] = moved(found[account_id], Movement(amount, value))
-    return found
+        cursor.execute(_LIVES, [list(known), [life.upto for life in known.values()]])
+        for account_id, balance, amount, transfer, *row in cursor:
+            balances[account_id] = balance
+            if amount is not None:
+                fill = Fill(transfer, *row) if row[0] is not None else None
+                found[account_id] = _went_on(found[account_id], amount, fill, transfer)
+    wrong = [id_ for id_, life in found.items() if known[id_].upto and life.position.quantity != balances.get(id_)]
+    return found | lives_of(dict.fromkeys(wrong, Life())) if wrong else found
+
+
+def _went_on(life: Life, amount: int, fill: Fill | None, transfer: int) -> Life:
+    position = moved(life.position, Movement(amount, fill.paid if fill else None))
+    fills = (fill, *life.fills[: FILLS_KEPT - 1]) if fill else life.fills
+    return Life(transfer, life.movements + 1, position, fills)

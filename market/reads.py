@@ -38,6 +38,10 @@ class Snapshot:
         return self.bids[0][0] if self.bids else None
 
     @property
+    def spread(self) -> int | None:
+        return self.asks[0][0] - self.bids[0][0] if self.asks and self.bids else None
+
+    @property
     def checksum(self) -> int:
         return checksum(self.asks, self.bids)
 

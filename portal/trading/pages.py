@@ -10,7 +10,6 @@ from ledger.models import Account, Wallet
 from market.auctions.reads import auction_state
 from market.bands import BASIS_POINTS
 from market.errors import sentence_for
-from market.fills import life_of, positions
 from market.models import GPU_SECONDS_PER_LOT, HIGHEST_PRICE, Instrument, Order, Trade
 from market.offerings.allotting import open_offering
 from market.positions import Position
@@ -26,6 +25,7 @@ from market.reads import (
     preview_order,
     recent_trades,
 )
+from portal.trading.lives import lives
 
 LADDER = 14
 TAPE = 24
@@ -130,6 +130,7 @@ def market_context(instrument: Instrument, *, now: datetime) -> dict[str, object
     return phase_context(instrument, now=now) | {
         "asset": instrument.asset,
         "snapshot": snapshot,
+        "spread": snapshot.spread,
         "bids": ladder(snapshot.bids),
         "asks": ladder(snapshot.asks),
         "trades": tape(instrument),
@@ -197,16 +198,16 @@ def position_rows(wallet: Wallet) -> list[PositionRow]:
     """All series in which the wallet ever had tokens: two statements, however many trades there were."""
     accounts = Account.objects.filter(wallet=wallet, asset__instrument__isnull=False)
     found = list(accounts.select_related("asset__instrument__asset").order_by("asset__expires_at", "id"))
-    by_account = positions([account.id for account in found])
-    return [PositionRow(account.asset.instrument, account, by_account[account.id]) for account in found]
+    known = lives([account.id for account in found])
+    return [PositionRow(account.asset.instrument, account, known[account.id].position) for account in found]
 
 
 def traded(tokens: Account | None, instrument: Instrument) -> dict[str, object]:
     """My fills and my position in one series."""
     if tokens is None:
         return {"my_fills": [], "position": None}
-    position, newest = life_of(tokens.id, limit=SHOWN_FILLS)
-    return {"my_fills": newest, "position": PositionRow(instrument, tokens, position)}
+    life = lives([tokens.id])[tokens.id]
+    return {"my_fills": life.fills[:SHOWN_FILLS], "position": PositionRow(instrument, tokens, life.position)}
 
 
 def wallet_accounts(wallet: Wallet, instrument: Instrument) -> dict[str, Account | None]:

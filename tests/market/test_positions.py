@@ -1,5 +1,6 @@
 """Positions: average price and results, exact in whole numbers, and the same from the database."""
 
+from dataclasses import replace
 from fractions import Fraction
 
 import pytest
@@ -7,7 +8,7 @@ from hypothesis import given as drawn
 from hypothesis import strategies as st
 
 from ledger.models import Account
-from market.fills import life_of, positions
+from market.fills import FILLS_KEPT, Life, lives_of
 from market.positions import GPU_SECONDS_PER_LOT as LOT
 from market.positions import Movement, Position, moved, position_of
 from tests.market.builders import placed, some_instrument, some_trader
@@ -99,17 +100,45 @@ def test_fills_and_positions_are_read_in_one_statement_however_many_trades(djang
     account = Account.objects.get(wallet=ada, asset=instrument.asset)
 
     with django_assert_num_queries(1):
-        found = positions([account.id])[account.id]
-    with django_assert_num_queries(1):
-        same, newest = life_of(account.id, limit=5)
+        life = lives_of({account.id: Life()})[account.id]
+    found, newest = life.position, life.fills
 
     cost = sum(10 * (300 + number) for number in range(12))
-    assert (same, len(newest)) == (found, 5)
+    assert (len(newest), life.movements) == (13, 13)
     assert found.quantity == account.balance == 90 * LOT
     assert found.cost == cost - cost * 30 // 120
     assert found.realised == 30 * 500 - cost * 30 // 120
     assert [(fill.is_buy, fill.price, fill.quantity) for fill in newest[:2]] == [(False, 500, 30), (True, 311, 10)]
     assert (newest[0].order_id, newest[0].is_taker) == (last.order_id, True)
+
+
+@pytest.mark.django_db
+def test_a_life_is_gone_on_from_and_read_anew_where_it_does_not_lead_to_the_balance(django_assert_num_queries):
+    instrument = some_instrument()
+    maker, ada = some_trader(instrument, "Maker"), some_trader(instrument, "Ada", lots=5)
+    account = Account.objects.get(wallet=ada, asset=instrument.asset)
+
+    def trade(count):
+        for number in range(count):
+            placed(instrument, maker, "SELL", 3, 300 + number)
+            placed(instrument, ada, "BUY", 3, 400)
+
+    trade(FILLS_KEPT)
+    half = lives_of({account.id: Life()})
+    trade(4)
+    whole = lives_of({account.id: Life()})
+
+    with django_assert_num_queries(1):
+        assert lives_of(half) == whole
+    with django_assert_num_queries(1):
+        assert lives_of(whole) == whole
+    assert len(whole[account.id].fills) == FILLS_KEPT
+    assert [fill.number for fill in whole[account.id].fills[:5]] == [24, 23, 22, 21, 20]
+    # What is known of another history, as after a restored backup.
+    wrong = replace(half[account.id], position=Position(bought=1, cost=1))
+    assert lives_of({account.id: wrong}) == whole
+    beyond = replace(whole[account.id], upto=10**15, position=Position(bought=7))
+    assert lives_of({account.id: beyond}) == whole
 
 
 def test_an_empty_position_has_no_average():

@@ -67,6 +67,8 @@ def test_nothing_moves_while_prices_run(desk, width):
     with chromium() as browser:
         page = at_the_desk(browser, url, instrument, ada, width=width)
         proved(page, instrument)
+        # The page has drawn itself once: what is watched is what prices do to it.
+        page.evaluate("new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
         page.evaluate(SHIFTS)
         for number in range(events):
             who, side, price = (maker, "SELL", 306 + number % 9) if number % 3 else (taker, "BUY", 308 + number % 7)
