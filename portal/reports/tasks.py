@@ -52,7 +52,8 @@ def record_references() -> int:
 
 @shared_task
 def publish_prices() -> int:
-    """Publish and sign what is due of the index."""
+    """Publish and sign what is due of the index, of all trades there are: a worker that was away folds them first."""
+    keep_prices()
     return publish_index(configured_sealer(), now=database_now())
 
 

@@ -49,6 +49,17 @@ def test_from_trades_to_everything_that_is_shown():
     assert Instrument.objects.get().last_price == 400
 
 
+def test_a_worker_that_was_away_publishes_what_was_traded_meanwhile():
+    instrument = some_instrument()
+    ada, ben = some_trader(instrument, "Ada"), some_trader(instrument, "Ben")
+    for _ in range(3):
+        traded(instrument, ada, ben, 100, 250)
+
+    publish_prices()
+
+    assert '"per_gpu_hour":25000' in IndexPublication.objects.latest("day").json_line
+
+
 def test_asked_again_there_is_nothing_to_do():
     instrument = some_instrument()
     ada, ben = some_trader(instrument, "Ada"), some_trader(instrument, "Ben")
