@@ -18,7 +18,7 @@ from market.errors import BadOrder, OrderNotOpen
 from market.leaving import let_go, take_out, write_event
 from market.models import GPU_SECONDS_PER_LOT, HIGHEST_PRICE, LARGEST_QUANTITY, Instrument, Order
 from market.orders import retried
-from market.phases import clock, refuse_no_cancel
+from market.phases import clock, is_due, refuse_no_cancel
 from market.settling import event_payload
 from market.uncrossing import end_auction
 
@@ -39,7 +39,7 @@ def amend_order(*, order_id: int, quantity: int | None = None, limit_price: int 
 @transaction.atomic(durable=True)
 def _amend(order_id: int, quantity: int | None, limit_price: int | None) -> PlacedOrder:
     order = _lock_open(order_id)
-    if order.instrument.uncross_at is not None and order.instrument.uncross_at <= clock():
+    if is_due(order.instrument, clock()):
         raise AuctionDue(order.instrument_id)
     refuse_no_cancel(order.instrument, clock())
     wanted = order.quantity if quantity is None else quantity

@@ -71,7 +71,13 @@ class Loaded:
 
     @property
     def auction_is_due(self) -> bool:
-        return self.uncross_at is not None and self.uncross_at <= self.now
+        return self.uncross_at is not None and self.uncross_at <= self.now and self.may_trade
+
+    @property
+    def may_trade(self) -> bool:
+        """Neither the series nor credits are paused, and the series has not expired."""
+        has_expired = self.base.expires_at is not None and self.base.expires_at <= self.now
+        return self.base.paused_at is None and self.price.paused_at is None and not has_expired
 
 
 def rules_of(instrument: Instrument | Loaded) -> Rules:

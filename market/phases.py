@@ -69,7 +69,17 @@ def _record(
     write_event(instrument, event_payload(trades=[], levels=(), now=now, phase=phase), now=now)
 
 
+def is_due(instrument: Instrument, now: datetime) -> bool:
+    """Is its auction to be ended? Not while the series is paused, nor once it has expired."""
+    asset = instrument.asset
+    may_trade = asset.paused_at is None and instrument.price_asset.paused_at is None
+    has_expired = asset.expires_at is not None and asset.expires_at <= now
+    return instrument.uncross_at is not None and instrument.uncross_at <= now and may_trade and not has_expired
+
+
 def refuse_no_cancel(instrument: Instrument, now: datetime) -> None:
-    """In the last part of an auction what is in it stays in it."""
+    """In the last part of an auction what is in it stays in it, unless it cannot end because the series is paused."""
+    if instrument.uncross_at is not None and instrument.uncross_at <= now and not is_due(instrument, now):
+        return
     if instrument.no_cancel_at is not None and instrument.no_cancel_at <= now:
         raise NoCancel(_("The auction is about to end: orders in it can be neither cancelled nor amended now."))

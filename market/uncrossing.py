@@ -19,8 +19,13 @@ from market.limits import refuse_special
 from market.loading import Loaded, read
 from market.models import Instrument, InstrumentChange, Order
 from market.offerings.allotting import allot_to_small, count_in, finish, note_bids, open_offering
-from market.phases import change_phase, clock, lock_instrument
+from market.phases import change_phase, clock, is_due, lock_instrument
 from market.settling import write
+
+
+class NotNow(Exception):
+    """The series is paused, or has expired: nothing may be traded."""
+
 
 # So many orders of each side, and trades, in one transaction.
 CHUNK = 1000
@@ -34,11 +39,15 @@ def due_auctions() -> list[int]:
 
 
 def end_auction(instrument_id: int) -> bool:
-    """Uncross what is due and open the instrument again; False where nothing was due. Two at once share the work: each
-    transaction takes the instrument's lock and goes on from where the one before it left off."""
+    """Uncross what is due and open the instrument again; False where nothing was due, or nothing may be traded now: it
+    waits while the series is paused. Two at once share the work: each transaction takes the instrument's lock and goes
+    on from where the one before it left off."""
     moved = False
-    while _move_on(instrument_id):
-        moved = True
+    try:
+        while _move_on(instrument_id):
+            moved = True
+    except NotNow:
+        pass
     return moved
 
 
@@ -47,7 +56,7 @@ def _move_on(instrument_id: int) -> bool:
     """One transaction's worth of it; False where there is nothing to do."""
     instrument = lock_instrument(instrument_id)
     now = clock()
-    if instrument.uncross_at is None or instrument.uncross_at > now:
+    if not is_due(instrument, now):
         return False
     if instrument.uncross_price is not None:
         _settle_some(instrument)
@@ -110,6 +119,8 @@ def _load(
         binary=True,
     )
     loaded = read(cursor.fetchall())
+    if not loaded.may_trade:
+        raise NotNow
     refuse_special(loaded)
     return loaded
 

@@ -345,7 +345,8 @@ BEGIN
     r := (
         0, i.id, i.last_priority, i.last_event, i.last_trade,
         extract(epoch FROM moment) * 1000000, extract(epoch FROM base.expires_at) * 1000000,
-        CASE WHEN base.locked_until > moment OR base.position_limit IS NOT NULL OR base.receivers IS NOT NULL
+        CASE WHEN base.paused_at IS NULL THEN 0 ELSE 1 END + CASE WHEN price.paused_at IS NULL THEN 0 ELSE 2 END
+        + CASE WHEN base.locked_until > moment OR base.position_limit IS NOT NULL OR base.receivers IS NOT NULL
             THEN 4 ELSE 0 END + market_rates(i.maker_fee_bp, i.taker_fee_bp),
         i.last_price, i.phase || ' ' || i.code, base.definition_hash || price.definition_hash
     );

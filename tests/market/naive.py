@@ -92,9 +92,7 @@ class NaiveMarket:
         """One price, the first of both sides trade at it; who meets their own owner gives way, and then it is another
         price."""
         while True:
-            book = [o for o in self.orders if o.status == "OPEN"]
-            near = self.reference if self.last is None else self.last
-            price, _, _ = naive_auction([(o.side, o.price, o.open, o.at_market) for o in book], near)
+            price, _, _ = self.indication()
             if price is None or not self._own_give_way(price):
                 break
         while price is not None and (pair := self._first_two(price)) is not None:
@@ -108,6 +106,11 @@ class NaiveMarket:
             if order.status == "OPEN" and order.at_market:
                 self._end(order, "CANCELLED")
         self.in_auction = False
+
+    def indication(self) -> tuple[int | None, int, int]:
+        book = [order for order in self.orders if order.status == "OPEN"]
+        near = self.reference if self.last is None else self.last
+        return naive_auction([(o.side, o.price, o.open, o.at_market) for o in book], near)
 
     def _first_two(self, price: int, left: dict[int, int] | None = None) -> tuple[NaiveOrder, NaiveOrder] | None:
         """The first buyer and the first seller at the price, who came first before the other. `left` is what they have

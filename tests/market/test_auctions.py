@@ -13,13 +13,13 @@ from ledger.verifying.replay import Replay
 from ledger.wallets import freeze_wallet
 from market import uncrossing
 from market.amending import amend_order
-from market.errors import BookCrossed, InstrumentClosed, NoCancel, OrderNotOpen
+from market.errors import AmendmentRefused, BookCrossed, InstrumentClosed, NoCancel, OrderNotOpen
 from market.instruments import close_instrument, halt_instrument, open_instrument, resume_instrument, set_mode
 from market.models import CancelTimer, Instrument, InstrumentChange, Order, Trade
 from market.orders import cancel_order, cancel_orders, expire_orders, place_orders
 from market.timers import run_cancel_timers, set_cancel_timer
 from market.uncrossing import due_auctions, end_auction
-from tests.ledger.builders import some_series
+from tests.ledger.builders import ruled, some_series
 from tests.market.builders import (
     account,
     assert_value_is_conserved,
@@ -231,6 +231,44 @@ def test_an_order_of_a_wallet_that_is_frozen_by_then_does_not_count(market):
     assert status(frozen) == ("CANCELLED", "wallet_frozen")
     assert trades() == [(100, 5)]
     assert_value_is_conserved()
+
+
+def test_an_auction_waits_while_the_series_is_paused_and_orders_can_leave_it(market):
+    instrument, ada, bob = market
+    in_auction(instrument)
+    ask, bid = placed(instrument, ada, "SELL", 5, 100), placed(instrument, bob, "BUY", 5, 100)
+    gone = placed(instrument, bob, "BUY", 5, 101)
+    ruled(instrument.asset, paused=True)
+    make_due(instrument)
+
+    assert not end_auction(instrument.id)
+    assert placed(instrument, bob, "BUY", 5, 100).reason == "asset_paused"
+    cancel_order(order_id=gone.order_id, now=timezone.now())
+    with pytest.raises(AmendmentRefused):
+        amend_order(order_id=bid.order_id, limit_price=105)
+    assert trades() == []
+
+    ruled(instrument.asset, paused=False)
+    assert end_auction(instrument.id)
+    assert trades() == [(100, 5)]
+    assert status(ask)[0] == "FILLED"
+    assert_value_is_conserved()
+
+
+def test_nothing_of_an_expired_series_is_traded_by_an_auction():
+    instrument = some_instrument(expires_at=database_now() + timedelta(seconds=3))
+    ada, bob = some_trader(instrument, lots=5), some_trader(instrument, "Bob", lots=0)
+    in_auction(instrument)
+    placed(instrument, ada, "SELL", 5, 100)
+    placed(instrument, bob, "BUY", 5, 100)
+    wait_until(lambda: database_now() > instrument.asset.expires_at)
+    make_due(instrument)
+
+    assert not end_auction(instrument.id)
+    assert placed(instrument, bob, "BUY", 5, 100).reason == "series_expired"
+    assert close_instrument(instrument_id=instrument.id, now=timezone.now()) == 2
+    assert trades() == []
+    assert total_held() == 0
 
 
 def test_the_next_order_ends_an_auction_that_is_due_and_then_trades(market):

@@ -11,6 +11,7 @@ from ledger.models import Account
 from market import settling, uncrossing
 from market.amending import amend_order
 from market.answers import NewOrder, PlacedOrder
+from market.auctions.reads import indication_of
 from market.models import GPU_SECONDS_PER_LOT, Instrument, Order, Trade
 from market.orders import cancel_order, place_orders
 from market.uncrossing import end_auction
@@ -112,6 +113,8 @@ class Flow:
         """End the one that is on, or let one begin now and then."""
         if self.naive.in_auction:
             self.seen["auctions"] += 1
+            said = indication_of(Instrument.objects.get(id=self.instrument.id))
+            assert (said.price, said.volume, said.surplus) == self.naive.indication()
             self.naive.uncross()
             make_due(self.instrument)
             assert end_auction(self.instrument.id)
