@@ -3,8 +3,7 @@
 import re
 from collections.abc import Mapping
 from datetime import datetime
-from functools import lru_cache
-from typing import Any, TypeVar
+from typing import Any
 
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext_lazy as _
@@ -12,8 +11,6 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from portal.api.problems import BadRequest
-
-Form = TypeVar("Form", bound=serializers.Serializer)
 
 _LARGEST = 2**63 - 1
 _NO_NUMBER = re.compile(r"[+-]?(nan|inf|infinity|\d+(\.\d*)?e[+-]?\d+)", re.ASCII | re.IGNORECASE)
@@ -129,11 +126,15 @@ class Instant(serializers.Field):
         return value.isoformat().replace("+00:00", "Z")
 
 
-@lru_cache(200)
-def form_of(form: type[Form]) -> Form:
+_forms: dict[type[serializers.Serializer], serializers.Serializer] = {}
+
+
+def form_of(form: type[serializers.Serializer]) -> serializers.Serializer:
     """The one instance of a form that is given no data: it keeps nothing between calls, and making one copies every
     field."""
-    return form()
+    if form not in _forms:
+        _forms[form] = form()
+    return _forms[form]
 
 
 class Strict(serializers.Serializer):

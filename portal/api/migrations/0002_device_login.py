@@ -7,29 +7,72 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('api', '0001_initial'),
+        ("api", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='DeviceLogin',
+            name="DeviceLogin",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('digest', models.BinaryField(max_length=32, unique=True)),
-                ('user_code', models.CharField(max_length=8, unique=True)),
-                ('name', models.CharField(max_length=80)),
-                ('scopes', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(choices=[('read', 'read balances, orders, trades and jobs'), ('trade', 'place, amend and cancel orders'), ('transfer', 'send tokens and credits'), ('redeem', 'redeem tokens for jobs, and cancel jobs')], max_length=10), size=None)),
-                ('status', models.CharField(choices=[('PENDING', 'waiting for a person'), ('APPROVED', 'approved'), ('DENIED', 'denied'), ('TAKEN', 'done')], default='PENDING', max_length=10)),
-                ('created_at', models.DateTimeField()),
-                ('expires_at', models.DateTimeField()),
-                ('asked_at', models.DateTimeField(null=True)),
-                ('user', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("digest", models.BinaryField(max_length=32, unique=True)),
+                ("user_code", models.CharField(max_length=8, unique=True)),
+                ("name", models.CharField(max_length=80)),
+                (
+                    "scopes",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(
+                            choices=[
+                                ("read", "read balances, orders, trades and jobs"),
+                                ("trade", "place, amend and cancel orders"),
+                                ("transfer", "send tokens and credits"),
+                                ("redeem", "redeem tokens for jobs, and cancel jobs"),
+                            ],
+                            max_length=10,
+                        ),
+                        size=None,
+                    ),
+                ),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("PENDING", "waiting for a person"),
+                            ("APPROVED", "approved"),
+                            ("DENIED", "denied"),
+                            ("TAKEN", "done"),
+                        ],
+                        default="PENDING",
+                        max_length=10,
+                    ),
+                ),
+                ("created_at", models.DateTimeField()),
+                ("expires_at", models.DateTimeField()),
+                ("asked_at", models.DateTimeField(null=True)),
+                (
+                    "user",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.CheckConstraint(condition=models.Q(('scopes', []), _negated=True), name='device_login_asks_for_something'), models.CheckConstraint(condition=models.Q(('user__isnull', False), ('status__in', ['PENDING', 'DENIED']), _connector='OR'), name='device_login_approved_by_somebody')],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("scopes", []), _negated=True), name="device_login_asks_for_something"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("user__isnull", False), ("status__in", ["PENDING", "DENIED"]), _connector="OR"
+                        ),
+                        name="device_login_approved_by_somebody",
+                    ),
+                ],
             },
         ),
     ]

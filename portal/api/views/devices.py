@@ -1,5 +1,6 @@
 """Device login: a program asks for a key, and fetches it once its person has approved. Nobody is signed in here."""
 
+from typing import Any
 from urllib.parse import urlencode
 
 from django.urls import reverse
@@ -17,7 +18,7 @@ from portal.api.problems import CONTENT_TYPE, BadRequest
 from portal.api.routing import sent
 from portal.api.throttling import AddressRate
 
-_PROBLEMS = {(code, CONTENT_TYPE): ProblemOut for code in (400, 413, 415, 422, 429)}
+_PROBLEMS: dict[Any, Any] = {(code, CONTENT_TYPE): ProblemOut for code in (400, 413, 415, 422, 429)}
 
 
 @extend_schema(operation_id="device_start", request=DeviceIn, responses={201: DeviceOut, **_PROBLEMS}, auth=[])
