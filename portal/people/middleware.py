@@ -38,20 +38,22 @@ class AdminPolicy:
         return response
 
 
-class SessionsSeen(UserSessionsMiddleware):  # type: ignore[misc]
+class SessionsSeen:
     """Somebody's list of sessions, where and when last seen: noted at most once a minute, or every page would write."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self._get_response = get_response
+        self._note: Callable[[HttpRequest], HttpResponse] = UserSessionsMiddleware(get_response)
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         key = request.session.session_key
-        if key and not _first_this_minute(key):
-            return self.get_response(request)
-        return super().__call__(request)
+        return self._note(request) if key and _first_this_minute(key) else self._get_response(request)
 
 
 def _first_this_minute(session_key: str) -> bool:
     name = hashlib.sha256(session_key.encode()).hexdigest()[:32]
     try:
-        return cache.add(f"seen:{name}", 1, timeout=60)
+        return bool(cache.add(f"seen:{name}", 1, timeout=60))
     except RedisError:
         return True
 

@@ -116,5 +116,5 @@ class Membership(models.Model):
         return done
 
     def _forget_roles(self) -> None:
-        if Membership.user.is_cached(self):  # type: ignore[attr-defined]
+        if Membership.user.is_cached(self):
             self.user.known_roles = None
