@@ -84,6 +84,8 @@ def seen(request: HttpRequest) -> HttpResponse:
 
 def _alerts(request: HttpRequest, found: Instrument, form: AlertForm, status: int = 200) -> HttpResponse:
     context = {"instrument": found, "alerts": alerts_of(request.user), "alert_form": form}  # type: ignore[arg-type]
+    # A fragment brings the frame's bell with it.
+    context["is_fragment"] = bool(request.headers.get("HX-Request"))
     return render(request, "trading/_alerts.html", context, status=status)
 
 

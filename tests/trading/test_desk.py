@@ -6,6 +6,7 @@ from market.models import GPU_SECONDS_PER_LOT, Order, Trade
 from market.orders import place_orders
 from market.prices.candles import bars
 from market.reads import depth
+from portal.trading.alerts import fire_alerts
 from tests import full
 from tests.browser import chromium
 from tests.ledger.builders import given, the_credits
@@ -178,3 +179,25 @@ def test_letters_are_keys_until_they_are_switched_off(desk):
             page.locator("#place:not([disabled])").wait_for()
         page.locator("#keys-open").press("Enter")
         assert not page.locator("#keys-letters").is_checked()
+
+
+def test_an_alert_set_on_the_desk_rings_there_while_another_is_being_typed(desk):
+    url, instrument, ada, _ = desk
+    with chromium() as browser:
+        page = at_the_desk(browser, url, instrument, ada)
+        page.locator("#id_alert-price").fill("3.10")
+        page.get_by_role("button", name="Set an alert").click()
+        page.locator("#alert-list li[data-waits=ABOVE]").wait_for()
+        page.locator("#id_alert-price").fill("9.99")
+
+        placed(instrument, some_trader(instrument, "Bob"), "BUY", 5, 310)
+        assert fire_alerts() == 1
+
+        page.locator("#alert-list", has_text="traded at 3.10").wait_for(timeout=15_000)
+        page.locator("#fired-alerts summary").wait_for()
+        assert page.locator("#id_alert-price").input_value() == "9.99"
+        page.locator("#fired-alerts summary").click()
+        page.get_by_role("button", name="Seen").click()
+        page.wait_for_url("**/market/")
+        assert page.locator("#fired-alerts").count() == 0
+        assert page.faults == []

@@ -1,7 +1,7 @@
 """Market list, instrument page, ticket, preview, my orders: what they answer."""
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
@@ -9,6 +9,7 @@ from django.utils import timezone
 from ledger.wallets import freeze_wallet
 from market.instruments import halt_instrument
 from market.models import GPU_SECONDS_PER_LOT, Order
+from market.phases import begin_auction, change_phase, lock_instrument
 from tests.ledger.builders import given, the_credits
 from tests.market.builders import in_auction, placed, some_instrument, some_trader
 from tests.people.builders import Role, some_department, some_person
@@ -337,3 +338,22 @@ def test_in_the_last_part_of_an_auction_nothing_is_cancelled_and_the_page_says_s
 
     assert client.post(reverse("cancel-all", args=[instrument.code]), HTTP_HX_REQUEST="true").status_code == 422
     assert Order.objects.get(id=kept.order_id).status == "OPEN"
+
+
+def test_the_page_shows_what_an_auction_would_come_to_and_each_phase_in_words(client, instrument):
+    one, other = some_trader(instrument), some_trader(instrument, "Bob")
+    with transaction.atomic():
+        begin_auction(lock_instrument(instrument.id), cause="PHASE", now=timezone.now())
+    placed(instrument, one, "SELL", 100, 300)
+    placed(instrument, other, "BUY", 150, 310)
+
+    for url in (reverse("instrument", args=[instrument.code]), reverse("phase", args=[instrument.code])):
+        page = client.get(url).content.decode()
+        assert "An auction collects orders" in page
+        for said in ("Indicative price", "3.10", "1.00", "UTC"):
+            assert said in page, said
+
+    for phase, words in (("HALTED", "is halted"), ("POST_ONLY", "nothing trades for now"), ("CANCEL_ONLY", "only be")):
+        with transaction.atomic():
+            change_phase(lock_instrument(instrument.id), phase, cause="PHASE", now=timezone.now())
+        assert words in client.get(reverse("phase", args=[instrument.code])).content.decode()

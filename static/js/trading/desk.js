@@ -1,5 +1,6 @@
 // The trading page: joins the stream to the book, the charts, the tape and the ticket.
 
+import { watch } from "./alerts.js";
 import { Book } from "./book.js";
 import { PriceChart } from "./chart.js";
 import { drawDepth } from "./depth.js";
@@ -69,6 +70,7 @@ function take(event, number) {
     chart.add(trade, at, price, quantity);
     figures.add(trade, price, quantity);
     figures.draw(price);
+    watch(price);
   }
   if (event.phase) document.body.dispatchEvent(new CustomEvent("phase-changed"));
   draw();
