@@ -10,7 +10,12 @@ from typing import Any
 from django import forms
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
-from unfold.widgets import UnfoldAdminFileFieldWidget, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import (
+    UnfoldAdminFileFieldWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextInputWidget,
+    UnfoldBooleanWidget,
+)
 
 from ledger.models import Asset, Wallet
 from portal.grants.approving import is_above_limit
@@ -138,6 +143,12 @@ class SeriesForm(forms.Form):
         label=_("Last day"),
         widget=UnfoldAdminTextInputWidget(attrs={"type": "date"}),
         help_text=_("In UTC. Nothing of it is worth anything from the day after."),
+    )
+    opens_by_auction = forms.BooleanField(
+        label=_("Open by an auction"),
+        required=False,
+        widget=UnfoldBooleanWidget(),
+        help_text=_("Orders are collected first and trade at one price; otherwise the first that meet trade at once."),
     )
 
     def clean(self) -> dict[str, Any]:

@@ -6,9 +6,11 @@ from django.test import Client
 
 from market.instruments import open_instrument
 from market.models import Instrument, InstrumentChange, Offering
+from scheduler.models import ResourceClass
 from tests.grants.builders import a_world, signed_in
 from tests.market.builders import auction_over, placed, some_instrument, some_trader
 from tests.people.builders import Role, now, some_person
+from tests.scheduler.builders import drawn_class
 
 pytestmark = pytest.mark.django_db(transaction=True)
 LIST = "/admin/market/instrument"
@@ -144,3 +146,21 @@ def test_who_offers_nothing_of_a_department_may_not():
     for person in (world.researcher, world.lead, some_person("Olga", (Role.OPERATOR, None))):
         assert signed_in(person).post(f"{LIST}/offer/", {"reason": "x"}).status_code in {302, 403}
     assert not Offering.objects.exists()
+
+
+def test_a_new_series_may_open_by_an_auction():
+    world = a_world()
+    machines = ResourceClass.objects.first() or drawn_class()
+    typed = {
+        "code": "H100-2090Q1", "resource_class": machines.id, "priority": next(iter(machines.qos_by_priority)),
+        "starts_on": "2090-01-01", "ends_on": "2090-03-31",
+    }  # fmt: skip
+    client = signed_in(world.admin)
+
+    assert client.post("/admin/ledger/asset/add/", typed | {"opens_by_auction": "on"}).status_code == 302
+    assert client.post("/admin/ledger/asset/add/", typed | {"code": "H100-2090Q2"}).status_code == 302
+
+    phases = dict(Instrument.objects.values_list("code", "phase"))
+    assert (phases["H100-2090Q1"], phases["H100-2090Q2"]) == ("AUCTION", "CONTINUOUS")
+    change = InstrumentChange.objects.get(instrument__code="H100-2090Q1")
+    assert (change.cause, change.changed_by) == ("OPENED", world.admin)

@@ -64,7 +64,10 @@ class AssetAdmin(Asking, ScopedAdmin):
         if request.method == "POST" and form.is_valid():
             try:
                 made = define_pool_series(now=database_now(), **form.values())
-                open_instrument(asset_id=made.id, now=database_now())
+                open_instrument(
+                    asset_id=made.id, now=database_now(), by_auction=form.cleaned_data["opens_by_auction"],
+                    reason=gettext("Opening"), by_id=request.user.pk,
+                )  # fmt: skip
             except Refusal as refusal:
                 form.add_error("code" if refusal.field == "code" else "ends_on", refusal.message)
             else:
