@@ -5,10 +5,10 @@ from django.contrib.admin.models import LogEntry
 from django.test import Client
 
 from market.instruments import open_instrument
-from market.models import Instrument, InstrumentChange, Offering
+from market.models import Instrument, InstrumentChange, Offering, Order
 from scheduler.models import ResourceClass
 from tests.grants.builders import a_world, signed_in
-from tests.market.builders import auction_over, placed, some_instrument, some_trader
+from tests.market.builders import auction_over, in_auction, placed, some_instrument, some_trader
 from tests.people.builders import Role, now, some_person
 from tests.scheduler.builders import drawn_class
 
@@ -164,3 +164,18 @@ def test_a_new_series_may_open_by_an_auction():
     assert (phases["H100-2090Q1"], phases["H100-2090Q2"]) == ("AUCTION", "CONTINUOUS")
     change = InstrumentChange.objects.get(instrument__code="H100-2090Q1")
     assert (change.cause, change.changed_by) == ("OPENED", world.admin)
+
+
+def test_an_operator_cancels_an_order_that_its_owner_cannot(operator):
+    instrument = in_auction(some_instrument(), collect=0, no_cancel=3600)
+    kept = placed(instrument, some_trader(instrument), "BUY", 5, 100)
+    page = f"/admin/market/order/{kept.order_id}/cancel/"
+
+    assert signed_in(a_world().admin).post(page, {"reason": "x"}).status_code == 403
+    assert signed_in(operator).post(page, {"reason": ""}).status_code == 422
+    assert signed_in(operator).post(page, {"reason": "Typed a wrong price; asked for by telephone."}).status_code == 302
+
+    order = Order.objects.get(id=kept.order_id)
+    assert (order.status, order.reason, order.held) == ("CANCELLED", "by_operator", 0)
+    assert LogEntry.objects.get(user=operator).change_message.startswith("Cancelled: Typed")
+    assert signed_in(operator).post(page, {"reason": "again"}).status_code == 422

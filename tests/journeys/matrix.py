@@ -279,6 +279,7 @@ ADMIN_PAGES: dict[str, dict[str, dict[str, int]]] = {
         "here": row(LOGIN, LOGIN, admin=200, other=200, auditor=403, operator=200),
         "missing": row(LOGIN, LOGIN, admin=404, other=404, auditor=403, operator=404),
     },
+    "market_order_cancel": OPERATE,
     "market_instrument_set_mode": OPERATE,
     "market_instrument_set_rules": OPERATE,
     "market_instrument_offer": {"": row(LOGIN, LOGIN, admin=200, other=200, auditor=403, operator=403)},

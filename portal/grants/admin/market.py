@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from django.contrib import admin
-from django.db.models import Q, QuerySet
-from django.utils.translation import gettext_lazy as _
-from unfold.decorators import display
+from typing import Any
 
+from django.contrib import admin, messages
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+from unfold.decorators import action, display
+
+from ledger.errors import Refusal
 from market.models import Instrument, Order, Trade
+from market.orders import cancel_order
 from portal.grants.admin.operating import OperatingAdmin
-from portal.people.access import Person, reads_everything, wallets_governed
+from portal.grants.forms import ReasonForm
+from portal.people.access import Person, may_operate_market, reads_everything, wallets_governed
 from portal.people.admin_base import ScopedAdmin, ScopedFilter
+from portal.people.forms import posted
 from portal.people.templatetags import units
 
 PHASE = {
@@ -57,12 +68,36 @@ class OrderAdmin(ScopedAdmin):
         "reason", "client_order_id", "placed_at", "done_at",
     )  # fmt: skip
     readonly_fields = ("price_shown", "quantity_shown", "filled_shown")
+    actions_detail = ("cancel",)
     exported = ("id", "instrument__code", "wallet__public_id", "side", "limit_price", "quantity", "filled_quantity",
                 "status", "placed_at", "client_order_id")  # fmt: skip
 
     def visible(self, user: Person) -> QuerySet[Order]:
         found = Order.objects.select_related("instrument", "wallet")
         return found if reads_everything(user) else found.filter(wallet__in=wallets_governed(user).values("id"))
+
+    def has_operate_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        return may_operate_market(request.user)
+
+    @action(description=_("Cancel"), url_path="cancel", permissions=["operate"], icon="block")
+    def cancel(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Take it out of the book, also where its owner cannot: in the last part of an auction."""
+        order: Order = self.one_or_404(request, object_id)
+        form, back = ReasonForm(posted(request)), reverse("admin:market_order_change", args=[order.pk])
+        if request.method == "POST" and form.is_valid():
+            try:
+                cancel_order(order_id=order.pk, now=timezone.now(), by_operator=True)
+            except Refusal as refusal:
+                form.add_error(None, refusal.message)
+            else:
+                self.log_change(request, order, f"Cancelled: {form.cleaned_data['reason']}")
+                messages.success(request, gettext("The order is cancelled."))
+                return redirect(back)
+        return self.page(
+            request, "admin/reason.html", status=422 if form.errors else 200, title=gettext("Cancel an order"),
+            explain=gettext("What is open of it is taken out of the book, and what it held is let go of."),
+            form=form, button=gettext("Cancel the order"), back=back,
+        )  # fmt: skip
 
     @admin.display(description=_("limit price"), ordering="limit_price")
     def price_shown(self, order: Order) -> str:
