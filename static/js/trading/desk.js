@@ -11,6 +11,7 @@ import { Ladder } from "./ladder.js";
 import { Stream } from "./stream.js";
 import { Tape } from "./tape.js";
 
+const [SOON, LATER] = [250, 5000];
 const desk = document.getElementById("desk");
 const streams = JSON.parse(document.getElementById("streams").textContent);
 const chart = new PriceChart(document.getElementById("price-chart"), document.getElementById("candles"));
@@ -40,7 +41,7 @@ async function restart() {
   if (snapshot.last_price) figures.draw(snapshot.last_price);
   proved(snapshot.number);
   draw();
-  changed();
+  changed(SOON);
   return snapshot.number;
 }
 
@@ -74,7 +75,7 @@ function take(event, number) {
   }
   if (event.phase) document.body.dispatchEvent(new CustomEvent("phase-changed"));
   draw();
-  changed();
+  changed(touchesMine(event) ? SOON : LATER);
   dispatchEvent(new CustomEvent("book-event", { detail: number }));
   if (book.checksum() !== event.checksum || !book.isWhole()) return false;
   proved(number);
@@ -99,15 +100,27 @@ function draw() {
   });
 }
 
-/** My orders may have changed: their fragment listens for this. Told soon, and not more often than it can be read. */
+/** My orders may have changed: their fragment listens for this. Told soon where an event touches one of them, or an
+ *  auction is on, and otherwise now and then: what they are worth. */
 let telling = null;
-function changed() {
-  telling ??= setTimeout(() => {
+let toldAt = 0;
+function changed(delay) {
+  const at = performance.now() + delay;
+  if (telling && toldAt <= at) return;
+  clearTimeout(telling);
+  toldAt = at;
+  telling = setTimeout(() => {
     telling = null;
     // Somebody is typing new terms: the list is fetched anew once they are sent or put away.
-    if (document.querySelector("#mine details.amend[open]")) return changed();
+    if (document.querySelector("#mine details.amend[open]")) return changed(SOON);
     document.body.dispatchEvent(new CustomEvent("market-event"));
-  }, 250);
+  }, delay);
+}
+
+function touchesMine(event) {
+  if (document.querySelector("#phase[data-auction]")) return true;
+  const own = [...document.querySelectorAll("#mine [data-open]")].map(({ dataset }) => `${dataset.side} ${dataset.price}`);
+  return own.length > 0 && event.levels.some(([side, price]) => own.includes(`${side} ${price}`));
 }
 
 function stale(isStale) {
