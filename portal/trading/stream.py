@@ -154,6 +154,9 @@ class Hub:
         rows = await self._rows("SELECT id, last_event FROM market_instrument WHERE id = ANY(%s)", [watched])
         for instrument_id, last in rows:
             feed = self._feeds[instrument_id]
+            if feed.book.number > last:
+                # The database is an older one than it was, as after a restored backup.
+                await self._begin_again(feed)
             while feed.book.number < last:
                 await self._advance(feed)
 
@@ -164,11 +167,18 @@ class Hub:
                 feed.book = found[0]
         events = await self._between(feed.instrument_id, feed.book.number)
         try:
+            if not events:
+                raise Gap(f"no event after {feed.book.number}")
             feed.take(events)
         except Gap as gap:
             logger.error("Events: %s of instrument %s.", gap, feed.instrument_id)
-            feed.end()
-            feed.book = await self._book_now(feed.instrument_id)
+            await self._begin_again(feed)
+
+    async def _begin_again(self, feed: Feed) -> None:
+        """From a snapshot; every page comes back and is told to fetch one, where its number is not there any more."""
+        feed.end()
+        feed.recent.clear()
+        feed.book = await self._book_now(feed.instrument_id)
 
     async def _feed(self, code: str) -> Feed:
         """The feed of this code: where nobody followed it, it starts anew."""

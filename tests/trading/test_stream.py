@@ -4,10 +4,12 @@ import json
 import urllib.error
 import urllib.request
 
+import psycopg
 import pytest
 
 from market.feed import checksum
 from market.models import MarketEvent
+from tests import cluster
 from tests.market.builders import placed, some_instrument, some_trader
 from tests.trading.events import events_process
 
@@ -86,3 +88,21 @@ def test_what_is_no_stream_is_refused():
         assert status_of(f"{origin}/market/") == 404
         for after in ("x", "-1", "1.5", "9" * 30):
             assert status_of(f"{origin}/events/{instrument.code}/?after={after}") == 400
+
+
+def test_a_database_that_went_back_ends_the_streams_which_then_fetch_a_snapshot():
+    instrument = some_instrument()
+    ada = some_trader(instrument)
+    for price in (100, 101, 102):
+        placed(instrument, ada, "BUY", 1, price)
+    with events_process() as origin, opened(f"{origin}/events/{instrument.code}/?after=3") as stream:
+        assert stream.readline()
+        # As a restored backup would leave it.
+        with psycopg.connect(cluster.superuser_dsn(cluster.database_name())) as owner:
+            owner.execute("SET session_replication_role = replica")
+            owner.execute("DELETE FROM market_marketevent WHERE number > 1")
+            owner.execute("UPDATE market_instrument SET last_event = 1")
+
+        assert stream.read().count(b"event:") <= 2  # it ends
+        with opened(f"{origin}/events/{instrument.code}/?after=3") as again:
+            assert b"event: reset" in again.read()
