@@ -42,31 +42,33 @@ def open_instrument(
 def halt_instrument(*, instrument_id: int, reason: str, now: datetime, by_id: int | None = None) -> Instrument:
     """Refuse new orders until trading is resumed. Orders in the book stay and can be cancelled.
 
-    An auction that is being settled is settled to its end first: half of it at one price would be nobody's.
+    An auction that is being settled is settled to its end first, unless it cannot be because the series is paused: half
+    of it at one price would be nobody's.
     """
+    is_stuck = False
     while True:
         with transaction.atomic(durable=True):
             instrument = lock_instrument(instrument_id)
-            if instrument.uncross_price is None:
+            if is_stuck or instrument.uncross_price is None:
                 if (instrument.phase, instrument.halted_reason) != (Phase.HALTED, reason):
                     change_phase(instrument, Phase.HALTED, cause=Cause.HALTED, reason=reason, by_id=by_id, now=now)
                 return instrument
-        end_auction(instrument_id)
+        is_stuck = not end_auction(instrument_id)
 
 
 def halt_all(*, reason: str, now: datetime, by_id: int | None = None) -> int:
     """Halt everything that is not halted or closed, together; answers how many. One row says who did and why."""
+    stuck: set[int] = set()
     while True:
         with transaction.atomic(durable=True):
             found = _locked([Phase.HALTED, Phase.CLOSED])
-            settling = [instrument.id for instrument in found if instrument.uncross_price is not None]
+            settling = [each.id for each in found if each.uncross_price is not None and each.id not in stuck]
             if not settling:
                 _record_for_all(Cause.HALTED, Phase.HALTED, reason, by_id, now)
                 for instrument in found:
                     change_phase(instrument, Phase.HALTED, cause=Cause.HALTED, reason=reason, by_id=by_id, now=now)
                 return len(found)
-        for instrument_id in settling:
-            end_auction(instrument_id)
+        stuck |= {instrument_id for instrument_id in settling if not end_auction(instrument_id)}
 
 
 @transaction.atomic(durable=True)

@@ -13,13 +13,13 @@ from ledger.verifying.replay import Replay
 from ledger.wallets import freeze_wallet
 from market import uncrossing
 from market.amending import amend_order
-from market.errors import AmendmentRefused, BookCrossed, InstrumentClosed, NoCancel, OrderNotOpen
-from market.instruments import close_instrument, halt_instrument, open_instrument, resume_instrument, set_mode
+from market.errors import AmendmentRefused, NoCancel, OrderNotOpen
+from market.instruments import close_instrument, halt_all, halt_instrument
 from market.models import CancelTimer, Instrument, InstrumentChange, Order, Trade
 from market.orders import cancel_order, cancel_orders, expire_orders, place_orders
 from market.timers import run_cancel_timers, set_cancel_timer
 from market.uncrossing import due_auctions, end_auction
-from tests.ledger.builders import ruled, some_series
+from tests.ledger.builders import ruled
 from tests.market.builders import (
     account,
     assert_value_is_conserved,
@@ -353,53 +353,24 @@ def test_killed_in_the_middle_it_goes_on_at_the_same_price(market, monkeypatch):
     assert_value_is_conserved()
 
 
-def test_a_new_series_may_open_by_auction():
-    series = some_series("H100-2027Q2")
-    instrument = open_instrument(asset_id=series.id, now=timezone.now(), by_auction=True, reason="New.")
-    change = InstrumentChange.objects.get(instrument=instrument)
-
-    assert (instrument.phase, change.cause, change.reason) == ("AUCTION", "OPENED", "New.")
-    assert instrument.uncross_at - instrument.no_cancel_at == timedelta(seconds=60)
-
-
-def test_the_modes_between(market):
+@pytest.mark.parametrize("all_of_them", [True, False])
+def test_a_halt_does_not_wait_for_an_auction_that_cannot_be_settled(market, monkeypatch, all_of_them):
     instrument, ada, bob = market
-    ask = placed(instrument, ada, "SELL", 5, 100)
-
-    set_mode(instrument_id=instrument.id, phase="POST_ONLY", reason="x", now=timezone.now())
-    assert placed(instrument, bob, "BUY", 5, 99).reason == "post_only_phase"
-    assert placed(instrument, bob, "BUY", 5, 100, post_only=True).reason == "would_trade"
-    assert placed(instrument, bob, "BUY", 5, 99, post_only=True).status == "OPEN"
-
-    set_mode(instrument_id=instrument.id, phase="CANCEL_ONLY", reason="x", now=timezone.now())
-    assert placed(instrument, bob, "BUY", 5, 99).reason == "cancel_only"
-    cancel_order(order_id=ask.order_id, now=timezone.now())
-
-    set_mode(instrument_id=instrument.id, phase="CONTINUOUS", reason="x", now=timezone.now())
-    assert placed(instrument, ada, "SELL", 5, 99).status == "FILLED"
-    assert_value_is_conserved()
-
-
-def test_a_crossed_book_opens_only_by_an_auction(market):
-    instrument, ada, bob = market
+    monkeypatch.setattr(uncrossing, "CHUNK", 1)
     in_auction(instrument)
-    placed(instrument, ada, "SELL", 5, 100)
-    placed(instrument, bob, "BUY", 5, 100)
-    halt_instrument(instrument_id=instrument.id, reason="x", now=timezone.now())
+    for _ in range(3):
+        placed(instrument, bob, "BUY", 1, 100)
+        placed(instrument, ada, "SELL", 1, 100)
+    make_due(instrument)
+    assert [uncrossing._move_on(instrument.id) for _ in range(2)] == [True, True]
+    ruled(instrument.asset, paused=True)
 
-    for phase in ("CONTINUOUS", "POST_ONLY"):
-        with pytest.raises(BookCrossed):
-            set_mode(instrument_id=instrument.id, phase=phase, reason="x", now=timezone.now())
-    resume_instrument(instrument_id=instrument.id, now=timezone.now(), collect_seconds=0, no_cancel_seconds=0)
-    assert end_auction(instrument.id)
+    if all_of_them:
+        assert halt_all(reason="x", now=timezone.now()) == 1
+    else:
+        halt_instrument(instrument_id=instrument.id, reason="x", now=timezone.now())
 
-    assert trades() == [(100, 5)]
-
-
-def test_a_closed_instrument_is_not_moved_on(market):
-    instrument, _, _ = market
-    close_instrument(instrument_id=instrument.id, now=timezone.now())
-
-    with pytest.raises(InstrumentClosed):
-        set_mode(instrument_id=instrument.id, phase="CONTINUOUS", reason="x", now=timezone.now())
-    assert not end_auction(instrument.id)
+    instrument.refresh_from_db()
+    assert (instrument.phase, instrument.uncross_price) == ("HALTED", None)
+    assert trades() == [(100, 1)]
+    assert_value_is_conserved()
