@@ -40,9 +40,7 @@ def test_the_same_commands_give_the_same_bytes_under_any_hash_seed():
         + ([t.taker_fee, t.maker_fee] if t.taker_side == "BUY" else [t.maker_fee, t.taker_fee])
         for t in Trade.objects.filter(instrument=flow.instrument).order_by("number")
     ]
-    print(
-        print(f"{len(flow.orders)} orders, {len(made)} trades, {flow.seen['auctions']} auctions: {replayed['entries']}")
-    )
+    print(f"{len(flow.orders)} orders, {len(made)} trades, {flow.seen['auctions']} auctions: {replayed['entries']}")
     assert replayed["trades"] == made
     assert len(made) > 100
 
