@@ -28,6 +28,8 @@ def note_bids(offering: Offering, orders: Iterable[Working], price: int) -> None
     bids = [order for order in orders if order.side == BUY and order.open_quantity and order.limit_price >= price]
     holdings = _holdings([bid.wallet for bid in bids])
     seller = owner_of(offering.wallet)
+    # Where a price has to be sought anew, what small holders were given stays counted.
+    is_first = not Allocation.objects.filter(offering=offering).exists()
     Allocation.objects.bulk_create(
         [
             Allocation(
@@ -38,7 +40,8 @@ def note_bids(offering: Offering, orders: Iterable[Working], price: int) -> None
         ],
         batch_size=1000, ignore_conflicts=True,
     )  # fmt: skip
-    Offering.objects.filter(id=offering.id).update(set_aside_left=offering.set_aside_quantity)
+    if is_first:
+        Offering.objects.filter(id=offering.id).update(set_aside_left=offering.set_aside_quantity)
 
 
 def allot_to_small(offering: Offering, loaded: Loaded, price: int, *, limit: int) -> Outcome:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from market import uncrossing
 from market.errors import BadOffering, OfferingRefused
-from market.instruments import close_instrument
+from market.instruments import close_instrument, halt_instrument, resume_instrument
 from market.models import GPU_SECONDS_PER_LOT, Allocation, Instrument, Offering, Order, Trade
 from market.offerings.offering import offer_series
 from market.offerings.reads import allocations, bids_of, totals
@@ -19,6 +19,7 @@ from tests.market.builders import (
     assert_value_is_conserved,
     auction_over,
     available,
+    make_due,
     placed,
     some_instrument,
     some_trader,
@@ -160,6 +161,27 @@ def test_the_department_cannot_be_its_own_small_holder(market):
     over(instrument, offering)
 
     assert given_to(bid) == (50, 50)
+    assert_value_is_conserved()
+
+
+def test_halted_in_the_middle_and_resumed_the_share_is_not_given_twice(market, monkeypatch):
+    instrument, department = market
+    monkeypatch.setattr(uncrossing, "CHUNK", 1)
+    offering = offered(instrument, department, quantity=100, set_aside_percent=20, small_below=10)
+    small = [placed(instrument, bidder(instrument, f"S{n}"), "BUY", 15, 700) for n in range(3)]
+    big = placed(instrument, bidder(instrument, "Big", lots=10), "BUY", 90, 700)
+    make_due(instrument)
+    assert [uncrossing._move_on(instrument.id) for _ in range(2)] == [True, True]
+    ruled(instrument.asset, paused=True)
+    halt_instrument(instrument_id=instrument.id, reason="x", now=timezone.now())
+    ruled(instrument.asset, paused=False)
+
+    resume_instrument(instrument_id=instrument.id, now=timezone.now(), collect_seconds=3600, no_cancel_seconds=0)
+    over(instrument, offering)
+
+    assert sum(row.set_aside_quantity for row in Allocation.objects.all()) == 20
+    assert [given_to(bid) for bid in (*small, big)] == [(15, 0), (5, 10), (0, 15), (0, 55)]
+    assert offering.sold_quantity == 100
     assert_value_is_conserved()
 
 
