@@ -1,4 +1,4 @@
-"""Who administers the market does not trade on it: every role crossed with ticket, amendment and API; all may cancel."""
+"""Who administers the market does not trade on it: every role with ticket, amendment and API; all may cancel."""
 
 from dataclasses import dataclass
 
