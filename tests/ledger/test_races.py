@@ -154,7 +154,9 @@ def test_captures_and_releases_of_one_hold():
     print(f"capture: {ROUNDS} rounds, {race.requests} requests, each hold resolved once")
 
 
-def test_sell_orders_of_one_balance():
+def test_sell_orders_of_one_balance(settings):
+    # As many orders as the rounds ask for: what holds here is the balance alone.
+    settings.MARKET_FREE_ORDERS = 64 * ROUNDS
     race, instrument = Race(), some_instrument()
     trader = some_trader(instrument, "Ada", lots=FIT)
     account = Account.objects.get(wallet=trader, asset=instrument.asset)
