@@ -86,10 +86,10 @@ class LedgerWorld:
 
         return per_second(caller, callers=callers, seconds=seconds, close=lambda: connection.close())
 
-    def batches(self, *, size: int, seconds: float, seed: int) -> float:
+    def batches(self, *, size: int, seconds: float, seed: int, callers: int = 1) -> float:
         """Transfers a second in whole batches; making the requests is the caller's work and counted."""
-        caller = self._batch_caller(size, seed, 1)
-        return size * per_second(caller, callers=1, seconds=seconds, close=lambda: connection.close())
+        caller = self._batch_caller(size, seed, callers)
+        return size * per_second(caller, callers=callers, seconds=seconds, close=lambda: connection.close())
 
     def batches_of_processes(self, *, size: int, seconds: float, seed: int, callers: int) -> float:
         """The same by several processes, as a site has them, each for wallets of its own, as departments have them: on
