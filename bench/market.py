@@ -41,34 +41,41 @@ def measure(*, rounds: int, seconds: float) -> list[Row]:
         from bench.http import served
         from bench.world import some_wallets, some_world
 
-        say("Setting up: pgbench at scale 10, a thousand wallets, 10,000 resting orders, 1 M in another book …")
+        say("Setting up: pgbench at scale 10, a thousand wallets, 10,000 resting orders …")
         pgbench, wallets = Pgbench(postgres), some_wallets()
         names = ("H100-2098Q4", "B200-2098Q4", "A100-2098Q4", "H200-2098Q4")
         ours, plain, deep, paged = (some_world(name, wallets) for name in names)
-        rest_deep(deep)
+        seeds = itertools.count(100, 100)
+
+        def rounds_of(points: dict[str, Callable[[int], float]]) -> None:
+            for number in range(rounds):
+                for name, point in points.items():
+                    figures[name].append(point(next(seeds)))
+                    say(f"  round {number + 1}: {name}: {figures[name][-1]:,.0f} /s")
+
         points: dict[str, Callable[[int], float]] = {
             PGBENCH: lambda _: pgbench.tps(clients=CLIENTS, seconds=seconds),
             COPY: lambda _: _copied(seconds),
             BATCH: lambda seed: _batches(ours, seed, seconds),
-            DEEP: lambda seed: _batches(deep, seed, seconds),
             "ours, 32 callers": lambda seed: _threads(ours, seed, 32, seconds),
             "ours, 8 callers": lambda seed: _threads(ours, seed, 8, seconds),
             "ours, 1 caller": lambda seed: _threads(ours, seed, 1, seconds),
             ORM: lambda seed: _orm(plain, seed, seconds),
         }
-        seeds = itertools.count(100, 100)
+        rounds_of(points)
+        for number in range(rounds):
+            for name, figure in zip((RAW, QUIET, SLOWEST), _quiet(ours, next(seeds), seconds), strict=True):
+                figures[name].append(figure)
+                say(f"  round {number + 1}: {name}: one in {1000 / figure:,.2f} ms")
         with served(ours, Path(folder)) as web:
+            http: dict[str, Callable[[int], float]] = {}
             for count in HTTP_CLIENTS:
-                points[bare(count)] = lambda seed, n=count: web.bare(clients=n, seconds=seconds, seed=seed)  # type: ignore[misc]
-                points[over_http(count)] = lambda seed, n=count: web.orders(clients=n, seconds=seconds, seed=seed)  # type: ignore[misc]
-            for number in range(rounds):
-                for name, point in points.items():
-                    figures[name].append(point(next(seeds)))
-                    say(f"  round {number + 1}: {name}: {figures[name][-1]:,.0f} /s")
-                raw, quiet, slowest = _quiet(ours, next(seeds), seconds)
-                for name, figure in ((RAW, raw), (QUIET, quiet), (SLOWEST, slowest)):
-                    figures[name].append(figure)
-                    say(f"  round {number + 1}: {name}: one in {1000 / figure:,.2f} ms")
+                http[bare(count)] = lambda seed, n=count: web.bare(clients=n, seconds=seconds, seed=seed)  # type: ignore[misc]
+                http[over_http(count)] = lambda seed, n=count: web.orders(clients=n, seconds=seconds, seed=seed)  # type: ignore[misc]
+            rounds_of(http)
+        say("Setting up: a million resting orders in another book …")
+        rest_deep(deep)
+        rounds_of({DEEP: lambda seed: _batches(deep, seed, seconds)})
         rows = [_row(figures, name, PGBENCH) for name in points]
         rows += [_row(figures, BATCH, ORM), _row(figures, DEEP, BATCH)]
         rows += [_row(figures, over_http(count), bare(count)) for count in HTTP_CLIENTS]
