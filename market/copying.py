@@ -7,14 +7,25 @@ from typing import Any
 
 import psycopg
 
-from ledger.door.copying import HEADER, LENGTH, NULL, TRAILER, bigint, columns, instant, text, three_bigints
+from ledger.arrays import integers
+from ledger.door.copying import (
+    ENTRIES,
+    HEADER,
+    NULL,
+    POSTINGS,
+    TRAILER,
+    bigint,
+    columns,
+    entry_rows,
+    instant,
+    text,
+    three_bigints,
+)
 from market.answers import NewOrder
 from market.batch import BatchTrade, Working
 from market.entries import LogEntry, postings, trade_entries
-from market.loading import Loaded, integers
+from market.loading import Loaded
 
-_ENTRIES = "ledger_entry (id, kind, transfer_kind, reference, body, leaf_hash, recorded_at)"
-_POSTINGS = "ledger_posting (transfer_id, account_id, amount)"
 _TRADES = "instrument_id, number, maker_id, taker_id, taker_side, price, quantity, transfer_id, traded_at"
 _TRADE_FEES = ", maker_fee, taker_fee"
 _ORDERS = (
@@ -42,17 +53,20 @@ def copy_batch(
     sold = ids[len(falls) :]
     charges, charged = bool(loaded.taker_bp), any(trade.maker_fee or trade.taker_fee for trade in trades)
 
-    def entry_rows() -> bytes:
-        return _entry_rows(loaded, ids, [*falls, *trade_entries(loaded, trades)])
+    def log_rows() -> bytes:
+        entries = zip(ids, [*falls, *trade_entries(loaded, trades)], strict=True)
+        return entry_rows(
+            ((id_, e.kind, e.transfer_kind, e.reference, e.body, e.leaf) for id_, e in entries), loaded.now
+        )
 
     def posting_rows() -> bytes:
         sides = ((id_, *side) for id_, trade in zip(sold, trades, strict=True) for side in postings(loaded, trade))
         return three_bigints(sides)
 
     rows = _order_rows(loaded, new, charges=charges)
-    rows = _copy(cursor, f"market_order ({_ORDERS}{_ORDER_FEES * charges})", rows, entry_rows)
-    rows = _copy(cursor, _ENTRIES, rows, posting_rows)
-    rows = _copy(cursor, _POSTINGS, rows, lambda: _trade_rows(loaded, sold, trades, charged=charged))
+    rows = _copy(cursor, f"market_order ({_ORDERS}{_ORDER_FEES * charges})", rows, log_rows)
+    rows = _copy(cursor, ENTRIES, rows, posting_rows)
+    rows = _copy(cursor, POSTINGS, rows, lambda: _trade_rows(loaded, sold, trades, charged=charged))
     _copy(cursor, f"market_trade ({_TRADES}{_TRADE_FEES * charged})", rows, bytes)
 
 
@@ -101,17 +115,6 @@ def _order_rows(loaded: Loaded, new: Sequence[tuple[Working, NewOrder]], *, char
         )
         if charges:
             parts += (_TWO_SMALL.pack(2, working.maker_bp, 2, working.taker_bp), bigint(working.fees))
-    return b"".join(parts)
-
-
-def _entry_rows(loaded: Loaded, ids: Sequence[int], entries: Sequence[LogEntry]) -> bytes:
-    row, end, size = columns(7), instant(loaded.now), LENGTH.pack
-    parts: list[bytes] = []
-    for id_, (kind, reference, body, leaf) in zip(ids, entries, strict=True):
-        parts += (
-            row, bigint(id_), _word(kind), _word("TRADE" if kind == "TRANSFER" else None), text(reference),
-            size(len(body)), body, size(len(leaf)), leaf, end,
-        )  # fmt: skip
     return b"".join(parts)
 
 

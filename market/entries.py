@@ -22,6 +22,10 @@ class LogEntry(NamedTuple):
     body: bytes
     leaf: bytes
 
+    @property
+    def transfer_kind(self) -> str | None:
+        return "TRADE" if self.kind == "TRANSFER" else None
+
 
 def hold_entries(loaded: Loaded, outcome: Outcome) -> tuple[list[LogEntry], list[LogEntry]]:
     """The falls of what is held, to be written before the trades, and the rises, to be written after them."""

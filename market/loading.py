@@ -1,12 +1,13 @@
 """Entering a clearing: take the instrument's lock and read everything that the waiting orders can touch."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
 
+from ledger.arrays import integers, optional_integers
 from ledger.governance.policies import refusal_for
 from ledger.models import Asset, Entry, Wallet
 from market.answers import NewOrder
@@ -249,13 +250,3 @@ def options_of(order: NewOrder) -> int:
 def expiry_of(order: NewOrder) -> int | None:
     """Microseconds since 1970 UTC until which an order stays; None for as long as its series."""
     return None if order.expires_at is None else (order.expires_at - _EPOCH) // timedelta(microseconds=1)
-
-
-def optional_integers(values: Iterable[int | None]) -> str:
-    """The same with nothing in some places."""
-    return "{" + ",".join("NULL" if value is None else str(value) for value in values) + "}"
-
-
-def integers(values: Iterable[int]) -> str:
-    """An array literal: one parameter type whatever the numbers' sizes, so that one prepared statement serves all."""
-    return "{" + ",".join(map(str, values)) + "}"

@@ -7,11 +7,12 @@ from typing import Any
 
 import psycopg
 
+from ledger.arrays import integers, optional_integers
 from market.answers import NewOrder
 from market.batch import Outcome, Working
 from market.copying import copy_batch
 from market.entries import hold_entries, postings, trade_entries
-from market.loading import Loaded, expiry_of, integers, optional_integers, options_of
+from market.loading import Loaded, expiry_of, options_of
 
 # From about this many rows on COPY is faster than arrays (clearing.md).
 COPY_FROM = 50

@@ -1,6 +1,6 @@
 """Entering the door: every account is locked once, in id order, and what a batch may touch is read in one call."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from json import loads
@@ -9,6 +9,7 @@ from uuid import UUID
 
 import psycopg
 
+from ledger.arrays import integers
 from ledger.door.book import AccountState, AssetState, Book, Supply
 from ledger.door.contents import KnownKey, is_key
 from ledger.door.requests import ISSUER, HoldState, NewHold, NewPostings, NewTransfer, Request
@@ -82,11 +83,6 @@ def enter(cursor: psycopg.Cursor[Any], rows: Sequence[Request]) -> Book:
     if _limits_somebody(book):
         _read_positions(book, rows)
     return book
-
-
-def integers(values: Iterable[int]) -> str:
-    """An array literal: one parameter type whatever the numbers' sizes, so that one prepared statement serves all."""
-    return "{" + ",".join(map(str, values)) + "}"
 
 
 def _read(rows: Sequence[tuple[Any, ...]]) -> Book:

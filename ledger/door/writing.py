@@ -6,10 +6,24 @@ from typing import Any
 
 import psycopg
 
+from ledger.arrays import integers, optional_integers
 from ledger.door.contents import content_text
-from ledger.door.copying import HEADER, LENGTH, NULL, TRAILER, bigint, binary, columns, instant, text, three_bigints
+from ledger.door.copying import (
+    ENTRIES,
+    HEADER,
+    LENGTH,
+    NULL,
+    POSTINGS,
+    TRAILER,
+    bigint,
+    binary,
+    columns,
+    entry_rows,
+    instant,
+    text,
+    three_bigints,
+)
 from ledger.door.deciding import Batch
-from ledger.door.loading import integers
 from ledger.door.requests import HoldState, PlannedEntry
 
 # From about this many entries on COPY is faster than arrays.
@@ -37,8 +51,6 @@ def _call(types: Sequence[str]) -> str:
 
 _WRITE_TRANSFERS, _WRITE = _call(_TRANSFERS), _call(_TRANSFERS + _HELD)
 
-_ENTRIES = "ledger_entry (id, kind, transfer_kind, reference, body, leaf_hash, recorded_at)"
-_POSTINGS = "ledger_posting (transfer_id, account_id, amount)"
 _KEYS = "ledger_idempotencykey (scope, key, content, entry_id, hold_id, created_at)"
 _HOLDS = (
     "ledger_hold (id, public_id, account_id, to_account_id, amount, captured_amount, reference, status, placed_at,"
@@ -99,14 +111,14 @@ def _placed(holds: Sequence[HoldState], place: dict[int, int]) -> list[Any]:
     return [
         [hold.name for hold in holds],
         integers(hold.account_id for hold in holds),
-        _optional(hold.to_account_id for hold in holds),
+        optional_integers(hold.to_account_id for hold in holds),
         integers(hold.amount for hold in holds),
         [hold.reference for hold in holds],
         [hold.expires_at for hold in holds],
         [hold.status for hold in holds],
         integers(hold.captured for hold in holds),
         integers(place[id(hold.placed)] for hold in holds),
-        _optional(place.get(id(hold.resolved)) for hold in holds),
+        optional_integers(place.get(id(hold.resolved)) for hold in holds),
     ]
 
 
@@ -123,15 +135,11 @@ def _key_holds(batch: Batch) -> str:
     """A hold placed in this batch stands in its key by its place, below zero."""
     number = {id(hold): -count for count, hold in enumerate(batch.placed, 1)}
     answers = [answer for _, answer in batch.keys.values()]
-    return _optional(None if a.hold is None else a.hold.id or number[id(a.hold)] for a in answers)
+    return optional_integers(None if a.hold is None else a.hold.id or number[id(a.hold)] for a in answers)
 
 
 def _changes(held: dict[int, int]) -> list[str]:
     return [integers(held), integers(held.values())]
-
-
-def _optional(values: Any) -> str:
-    return "{" + ",".join("NULL" if value is None else str(value) for value in values) + "}"
 
 
 def _copy_all(cursor: psycopg.Cursor[Any], batch: Batch, before: dict[int, int], after: dict[int, int]) -> None:
@@ -164,7 +172,7 @@ def _copy_all(cursor: psycopg.Cursor[Any], batch: Batch, before: dict[int, int],
 
 def _copy_entries(cursor: psycopg.Cursor[Any], batch: Batch) -> None:
     """Entries, postings and keys; what comes next is put together while Postgres takes in the one before."""
-    with cursor.copy(f"COPY {_ENTRIES} FROM STDIN (FORMAT BINARY)") as copy:
+    with cursor.copy(f"COPY {ENTRIES} FROM STDIN (FORMAT BINARY)") as copy:
         copy.write(HEADER)
         for start in range(0, len(batch.entries), _CHUNK):
             copy.write(_entry_rows(batch.entries[start : start + _CHUNK], batch.book.now))
@@ -173,26 +181,14 @@ def _copy_entries(cursor: psycopg.Cursor[Any], batch: Batch) -> None:
     if not postings:
         _copy(cursor, _KEYS, _key_rows(batch))
         return
-    with cursor.copy(f"COPY {_POSTINGS} FROM STDIN (FORMAT BINARY)") as copy:
+    with cursor.copy(f"COPY {POSTINGS} FROM STDIN (FORMAT BINARY)") as copy:
         copy.write(HEADER + postings + TRAILER)
         keys = _key_rows(batch)
     _copy(cursor, _KEYS, keys)
 
 
 def _entry_rows(entries: Sequence[PlannedEntry], now: datetime) -> bytes:
-    """Entries of a kind differ in id, reference, bytes and hash alone."""
-    heads: dict[tuple[str, str | None], bytes] = {}
-    end, row, size = instant(now), columns(7), LENGTH.pack
-    parts: list[bytes] = []
-    for e in entries:
-        kind = heads.get((e.kind, e.transfer_kind))
-        if kind is None:
-            kind = heads[e.kind, e.transfer_kind] = text(e.kind) + text(e.transfer_kind)
-        reference, body, leaf = e.reference.encode(), e.body, e.leaf
-        parts += (
-            row, bigint(e.id), kind, size(len(reference)), reference, size(len(body)), body, size(len(leaf)), leaf, end
-        )  # fmt: skip
-    return b"".join(parts)
+    return entry_rows(((e.id, e.kind, e.transfer_kind, e.reference, e.body, e.leaf) for e in entries), now)
 
 
 def _key_rows(batch: Batch) -> bytes:
