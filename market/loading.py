@@ -7,7 +7,7 @@ from typing import Any
 
 import psycopg
 
-from ledger.arrays import integers, optional_integers
+from ledger.arrays import integers, optional_integers, texts
 from ledger.governance.policies import refusal_for
 from ledger.models import Asset, Entry, Wallet
 from market.answers import NewOrder
@@ -105,11 +105,11 @@ def enter(cursor: psycopg.Cursor[Any], instrument_id: int, orders: Sequence[NewO
             instrument_id,
             block,
             integers(order.wallet_id for order in orders),
-            [order.side for order in orders],
+            texts([order.side for order in orders]),
             integers(order.limit_price for order in orders),
             integers(order.quantity for order in orders),
-            [order.time_in_force for order in orders],
-            [order.client_order_id for order in orders],
+            texts([order.time_in_force for order in orders]),
+            texts([order.client_order_id for order in orders]),
             integers(options_of(order) for order in orders),
             optional_integers(expiry_of(order) for order in orders),
             str(sum(order.quantity for order in buys)),

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import psycopg
 
-from ledger.arrays import integers
+from ledger.arrays import integers, texts
 from ledger.door.book import AccountState, AssetState, Book, Supply
 from ledger.door.contents import KnownKey, is_key
 from ledger.door.requests import ISSUER, HoldState, NewHold, NewPostings, NewTransfer, Request
@@ -70,9 +70,9 @@ def enter(cursor: psycopg.Cursor[Any], rows: Sequence[Request]) -> Book:
             integers(asset for _, asset in pairs),
             integers(accounts),
             integers(hold_ids),
-            hold_names,
-            scopes,
-            keys,
+            texts(map(str, hold_names)),
+            texts(scopes),
+            texts(keys),
         ],
         prepare=True,
         binary=True,

@@ -6,7 +6,7 @@ from typing import Any
 
 import psycopg
 
-from ledger.arrays import integers, optional_integers
+from ledger.arrays import byte_strings, integers, optional_integers, texts
 from ledger.door.contents import content_text
 from ledger.door.copying import (
     ENTRIES,
@@ -69,17 +69,17 @@ def write(cursor: psycopg.Cursor[Any], batch: Batch) -> None:
     postings = [(number, *posting) for number, entry in enumerate(entries, 1) for posting in entry.postings]
     values: list[Any] = [
         batch.book.now,
-        [entry.kind for entry in entries],
-        [entry.transfer_kind for entry in entries],
-        [entry.reference for entry in entries],
-        [entry.body for entry in entries],
-        [entry.leaf for entry in entries],
+        texts([entry.kind for entry in entries]),
+        texts([entry.transfer_kind for entry in entries]),
+        texts([entry.reference for entry in entries]),
+        byte_strings([entry.body for entry in entries]),
+        byte_strings([entry.leaf for entry in entries]),
         integers([number for number, _, _ in postings]),
         integers([account for _, account, _ in postings]),
         integers([amount for _, _, amount in postings]),
-        [scope for scope, _ in batch.keys],
-        [key for _, key in batch.keys],
-        [content_text(content) for content, _ in batch.keys.values()],
+        texts([scope for scope, _ in batch.keys]),
+        texts([key for _, key in batch.keys]),
+        texts([content_text(content) for content, _ in batch.keys.values()]),
         integers([place[id(answer.entry)] for _, answer in batch.keys.values()]),
     ]
     holds = bool(before or after or batch.placed or batch.resolved)
@@ -109,13 +109,13 @@ def _changes_of_held(batch: Batch) -> tuple[dict[int, int], dict[int, int]]:
 
 def _placed(holds: Sequence[HoldState], place: dict[int, int]) -> list[Any]:
     return [
-        [hold.name for hold in holds],
+        texts(str(hold.name) for hold in holds),
         integers(hold.account_id for hold in holds),
         optional_integers(hold.to_account_id for hold in holds),
         integers(hold.amount for hold in holds),
-        [hold.reference for hold in holds],
+        texts(hold.reference for hold in holds),
         [hold.expires_at for hold in holds],
-        [hold.status for hold in holds],
+        texts(hold.status for hold in holds),
         integers(hold.captured for hold in holds),
         integers(place[id(hold.placed)] for hold in holds),
         optional_integers(place.get(id(hold.resolved)) for hold in holds),
@@ -125,7 +125,7 @@ def _placed(holds: Sequence[HoldState], place: dict[int, int]) -> list[Any]:
 def _resolved(holds: Sequence[HoldState], place: dict[int, int]) -> list[Any]:
     return [
         integers(hold.id for hold in holds),
-        [hold.status for hold in holds],
+        texts(hold.status for hold in holds),
         integers(hold.captured for hold in holds),
         integers(place[id(hold.resolved)] for hold in holds),
     ]
@@ -228,7 +228,7 @@ def _resolve(cursor: psycopg.Cursor[Any], batch: Batch) -> None:
         [
             batch.book.now,
             integers(hold.id for hold in batch.resolved),
-            [hold.status for hold in batch.resolved],
+            texts(hold.status for hold in batch.resolved),
             integers(hold.captured for hold in batch.resolved),
             integers(hold.resolved.id for hold in batch.resolved if hold.resolved is not None),
         ],
