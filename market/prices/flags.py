@@ -181,7 +181,7 @@ def why(one: TradeFlag) -> str:
     piles = list(zip(facts["values"], facts["quantities"], strict=True))
     figures = {
         "hours": " → ".join(f"{quantity / 100:.2f}" for _value, quantity in piles),
-        "prices": " → ".join(f"{value / quantity / 100:.4f}" for value, quantity in piles),
+        "prices": " → ".join(f"{value / quantity / 100:.2f}" for value, quantity in piles),
         "seconds": facts["seconds"],
     }
     if one.kind == TradeFlag.Kind.ROUND_TRIP:

@@ -38,10 +38,10 @@ class InstrumentAdmin(OperatingAdmin):
     ordering = ("code",)
     fields = (
         "code", "asset", "phase", "halted_reason", "last_price_shown", "last_trade", "maker_fee_bp", "taker_fee_bp",
-        "static_band_bp", "dynamic_band_bp", "reference_price", "collect_seconds", "no_cancel_seconds", "no_cancel_at",
+        "static_band_bp", "dynamic_band_bp", "reference_shown", "collect_seconds", "no_cancel_seconds", "no_cancel_at",
         "uncross_at", "opened_at",
     )  # fmt: skip
-    readonly_fields = ("last_price_shown",)
+    readonly_fields = ("last_price_shown", "reference_shown")
     exported = ("code", "phase", "halted_reason", "last_price", "opened_at")
 
     def visible(self, user: Person) -> QuerySet[Instrument]:
@@ -54,6 +54,10 @@ class InstrumentAdmin(OperatingAdmin):
     @admin.display(description=_("last price"), ordering="last_price")
     def last_price_shown(self, instrument: Instrument) -> str:
         return units.price(instrument.last_price) or "–"
+
+    @admin.display(description=_("reference price"))
+    def reference_shown(self, instrument: Instrument) -> str:
+        return units.price(instrument.reference_price) or "–"
 
 
 @admin.register(Order)

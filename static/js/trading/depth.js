@@ -18,8 +18,7 @@ export function drawDepth(book, group) {
   chart.replaceChildren(area("bids", steps(bids, x, y, 0)), area("asks", steps(asks, x, y, 1000)));
   document.getElementById("depth-low").textContent = figure(low);
   document.getElementById("depth-high").textContent = figure(high);
-  const middle = bids.length && asks.length ? figure((bids[0].price + asks[0].price) / 2) : "";
-  document.getElementById("depth-middle").textContent = middle;
+  document.getElementById("depth-middle").textContent = figure((low + high) / 2);
 }
 
 function steps(levels, x, y, edge) {
