@@ -5,12 +5,15 @@ import re
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from portal.api.keys import MOST_KEYS, make_key, revoke_key
+from portal.api.keys import MOST_KEYS, key_with, make_key, revoke_key
 from portal.api.models import ApiKey
-from portal.people.models import User
+from portal.people.access import roles_of
+from portal.people.models import Membership, User
 from tests.api.builders import SCOPES, V1, Api, a_market, an_order
 from tests.people.builders import PASSWORD, Role, some_department, some_person
 from tests.scheduler.builders import drawn_class
@@ -121,6 +124,52 @@ def test_without_a_key_in_use_nothing_is_answered():
             assert answer.headers["WWW-Authenticate"].startswith("Bearer")
     User.objects.filter(id=user.id).update(is_active=False)
     assert market.ada.get("balances/").status == 401
+
+
+def test_all_that_a_request_asks_about_its_person_comes_with_the_key():
+    department = some_department()
+    dora = some_person("Dora", (Role.DEPARTMENT_ADMIN, department), (Role.OPERATOR, None))
+    User.objects.filter(id=dora.id).update(is_superuser=True)
+    made, secret = make_key(user_id=dora.id, name="x", scopes=["trade", "read"], days=1, now=timezone.now())
+
+    with CaptureQueriesContext(connection) as later:
+        key = key_with(secret)
+        assert key is not None
+        assert (key.id, key.scopes, bytes(key.digest)) == (made.id, ["read", "trade"], bytes(made.digest))
+        assert (key.expires_at, key.revoked_at, key.last_used_at) == (made.expires_at, None, None)
+        assert (key.user.id, key.user.is_active, key.user.is_superuser) == (dora.id, True, True)
+        assert roles_of(key.user) == {"DEPARTMENT_ADMIN", "OPERATOR"}
+        assert (key.user.wallet.id, key.user.wallet.public_id) == (dora.wallet.id, dora.wallet.public_id)
+
+    assert len(later) == 0
+    assert (key.name, key.user.email, key.user.wallet.name) == ("x", dora.email, dora.wallet.name)
+
+
+def test_what_a_person_becomes_counts_from_the_next_request():
+    market = a_market()
+    order = market.ada.post("orders/", an_order()).json["id"]
+
+    Membership.objects.create(user=market.ada.user, role=Role.OPERATOR, created_at=timezone.now())
+    refused = market.ada.post("orders/", an_order())
+    amended = market.ada.send("PATCH", f"orders/{order}/", {"quantity": 1})
+    cancelled = market.ada.send("DELETE", f"orders/{order}/")
+    Membership.objects.filter(user=market.ada.user).delete()
+
+    assert [(each.status, each.code) for each in (refused, amended)] == [(422, "administers_market")] * 2
+    assert cancelled.status == 200
+    assert market.ada.post("orders/", an_order()).status == 201
+
+
+def test_the_database_parses_what_every_order_asks_only_once():
+    market = a_market()
+
+    for _ in range(2):
+        market.ada.post("orders/", an_order())
+
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT statement FROM pg_prepared_statements")
+        prepared = " ".join(row[0] for row in cursor.fetchall())
+    assert all(name in prepared for name in ("api_apikey", "market_enter", "market_write"))
 
 
 def test_somebody_elses_object_is_as_missing_as_one_that_never_was(settings, tmp_path):
