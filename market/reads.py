@@ -13,7 +13,8 @@ from ledger.clock import database_now
 from ledger.governance.policies import owner_of, position_limit, positions_of
 from ledger.models import Account, Wallet
 from ledger.transfers import MAX_AMOUNT
-from market.batch import CANCEL_NEWEST, GPU_SECONDS_PER_LOT, Outcome, Working, clear_batch
+from market.bands import band, within
+from market.batch import CANCEL_NEWEST, GPU_SECONDS_PER_LOT, Outcome, Rules, Working, clear_batch
 from market.feed import Level as Level
 from market.feed import checksum
 from market.loading import refusal_code, rules_of
@@ -66,6 +67,9 @@ class Preview:
     cannot_fill: bool = False  # fill or kill, and not all of it is there
     # Why it would be rejected: a code of errors.REASONS, or nothing.
     reason: str = ""
+    # The edge of the bands, where that stops it before its limit does; and whether it now comes that far.
+    edge: int | None = None
+    reaches_edge: bool = False
 
 
 # Number and levels in one statement, so that they belong together. The events process asks it, too.
@@ -148,6 +152,7 @@ def preview_order(
             waiting=[order], resting=resting, available={0: available}, last_priority=0, rules=rules
         )
 
+    edge = _edge(rules, side, limit_price)
     order, outcome = arrive(refusal, account.available if account else 0)
     reason = order.reason if order.status == Order.Status.REJECTED else ""
     if reason:
@@ -165,7 +170,18 @@ def preview_order(
         meets_own=order.reason == "self_trade" or any(o.reason == "self_trade" for o in outcome.changed.values()),
         cannot_fill=order.reason == "fill_or_kill",
         reason=reason,
+        edge=edge,
+        reaches_edge=outcome.left_band or order.reason == "outside_band",
     )
+
+
+def _edge(rules: Rules, side: str, limit_price: int) -> int | None:
+    """The price beyond which the bands let nothing trade now, where the limit would; an auction has no bands."""
+    if rules.collects:
+        return None
+    lowest, highest = band(rules.last_price, rules.dynamic_bp)
+    edge = within(side, limit_price, (max(rules.allowed[0], lowest), min(rules.allowed[1], highest)))
+    return edge if edge != limit_price else None
 
 
 def _position(instrument: Instrument, wallet: Wallet, buys: bool, quantity: int) -> int | None:

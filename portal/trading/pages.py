@@ -79,6 +79,19 @@ class TicketPreview:
         """Why it would be rejected, in a sentence."""
         return sentence_for(self.preview.reason) if self.preview.reason else ""
 
+    @property
+    def waits_for_auction(self) -> bool:
+        """What does not trade at once waits for the auction that there is, or that it begins."""
+        return self.preview.reaches_edge or self.instrument.phase == Instrument.Phase.AUCTION
+
+    @property
+    def dropped_quantity(self) -> int:
+        """What neither trades at once nor waits: it would be cancelled."""
+        preview = self.preview
+        if preview.reason or preview.meets_own or preview.cannot_fill:
+            return 0
+        return preview.quantity - preview.filled_quantity - preview.rest_quantity
+
 
 def instruments() -> list[Instrument]:
     """All that trade or traded, the soonest to expire first."""
@@ -229,23 +242,6 @@ def orders_of(wallet: Wallet, instrument: Instrument) -> dict[str, object]:
         "open_orders": sorted(open_orders, key=lambda order: (-order.limit_price, order.priority)),
         "done_orders": sorted(done_orders, key=lambda order: -order.id),
     }
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of an order, with the entries of the ledger that settled its fills."""
-
-    said: str
-    entries: list[int]
-
-
-def entries_of(order_id: int, *, limit: int = 3) -> list[int]:
-    """The newest transfers that settled fills of this order."""
-    ids: list[int] = []
-    for role in ("taker", "maker"):
-        found = Trade.objects.filter(**{f"{role}_id": order_id}).order_by("-transfer_id")
-        ids += found.values_list("transfer_id", flat=True)[:limit]
-    return sorted(ids, reverse=True)[:limit]
 
 
 def ticket_preview(*, instrument: Instrument, wallet: Wallet, order: dict[str, object]) -> TicketPreview:

@@ -30,12 +30,11 @@ from portal.people.models import User
 from portal.trading.alert_views import AlertForm
 from portal.trading.alerts import alerts_of
 from portal.trading.forms import AmendForm, TicketForm
+from portal.trading.outcomes import outcome_of, sentence
 from portal.trading.pages import (
     TAPE,
-    Outcome,
     book_json,
     candles_json,
-    entries_of,
     listed,
     market_context,
     orders_of,
@@ -193,7 +192,7 @@ def amend(request: HttpRequest, order_id: int) -> HttpResponse:
     if form.is_valid():
         try:
             refuse_administrator(request.user)
-            said, status = _outcome(amend_order(order_id=order.id, **form.terms())), 200
+            said, status = sentence(amend_order(order_id=order.id, **form.terms())), 200
         except Refusal as refusal:
             said = str(refusal)
     if request.headers.get("HX-Request"):
@@ -275,27 +274,11 @@ def _ticket_again(
 
 def _placed(request: HttpRequest, found: Instrument, wallet: Wallet, placed: PlacedOrder) -> HttpResponse:
     if not request.headers.get("HX-Request"):
-        messages.success(request, _outcome(placed))
+        messages.success(request, sentence(placed))
         return redirect("instrument", code=found.code)
     kept = {"side", "kind", "limit_price"}
     fresh = TicketForm(initial={name: value for name, value in request.POST.items() if name in kept and value})
-    outcome = Outcome(_outcome(placed), entries_of(placed.order_id) if placed.filled_quantity else [])
-    context = _mine(request, found, wallet) | {"form": fresh, "outcome": outcome}
+    context = _mine(request, found, wallet) | {"form": fresh, "outcome": outcome_of(placed)}
     response = render(request, "trading/_ticket.html", context)
     response["HX-Trigger"] = "orders-changed"
     return response
-
-
-def _outcome(placed: PlacedOrder) -> str:
-    figures = {
-        "id": placed.order_id,
-        "filled": f"{placed.filled_quantity / 100:.2f}",
-        "all": f"{placed.quantity / 100:.2f}",
-    }
-    if placed.status == Order.Status.FILLED:
-        return _("Order %(id)s is filled: %(all)s GPU-h.") % figures
-    if placed.status == Order.Status.OPEN:
-        return _("Order %(id)s is in the book; %(filled)s of %(all)s GPU-h are filled so far.") % figures
-    return (
-        _("Order %(id)s ended: %(filled)s of %(all)s GPU-h were filled.") % figures + " " + sentence_for(placed.reason)
-    )

@@ -131,7 +131,7 @@ def test_a_market_order_shows_its_protection_and_what_happened_with_its_entry(de
         assert page.locator("#preview", has_text="Protection limit").count() == 1
         assert not page.get_by_label("Limit price").is_visible()
         page.keyboard.press("Enter")
-        link = page.locator("#ticket a", has_text="Ledger entry").first
+        link = page.locator("#ticket a", has_text="ledger entry").first
         link.wait_for()
 
         order = Order.objects.get(wallet=ada.wallet)

@@ -277,7 +277,7 @@ def test_a_market_order_is_placed_only_with_the_protection_that_was_shown(client
     assert (order.kind, order.limit_price, order.filled_quantity, order.reason) == (
         "MARKET", 315, 100, "immediate_or_cancel",
     )  # fmt: skip
-    assert b"Ledger entry" in done.content
+    assert b"ledger entry" in done.content
     for wrong in ("0", "-5", "x", "99999999999"):
         assert client.post(place, typed(kind="MARKET", protection=wrong), **HTMX).status_code == 422
 

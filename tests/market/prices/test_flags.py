@@ -37,7 +37,7 @@ def test_there_and_back_is_flagged_and_left_out_of_the_average():
     (bar,) = stored(instrument, 86400)
     assert (bar.trades, bar.excluded, bar.volume, bar.average) == (3, 2, 700, 240)
     said = why(TradeFlag.objects.first())
-    assert "1.00 → 1.00 GPU-h at 2.5000 → 2.5000 cr/GPU-h" in said
+    assert "1.00 → 1.00 GPU-h at 2.50 → 2.50 cr/GPU-h" in said
     assert "Ada" not in said
     assert str(ada.public_id) not in said
 
