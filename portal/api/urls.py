@@ -32,7 +32,9 @@ class NumberConverter:
 register_converter(CodeConverter, "code")
 register_converter(NumberConverter, "number")
 
+# The busiest first: they are tried in turn.
 v1: list[URLPattern | URLResolver] = [
+    path("orders/", orders.orders, name="orders"),
     path("schema/", about.schema, name="schema"),
     path("instruments/", market.instruments, name="instruments"),
     path("instruments/<code:code>/", market.instrument, name="instrument"),
@@ -45,7 +47,6 @@ v1: list[URLPattern | URLResolver] = [
     path("concentrations/", prices.concentration, name="concentrations"),
     path("device/", devices.start, name="device-start"),
     path("device/token/", devices.token, name="device-token"),
-    path("orders/", orders.orders, name="orders"),
     path("orders/bulk/", bulk.bulk, name="bulk"),
     path("orders/cancel-all/", orders.cancel_all, name="cancel-all"),
     path("orders/<number:order_id>/", orders.order, name="order"),

@@ -69,7 +69,7 @@ class Answer:
         assert self.headers["Content-Type"] == "application/problem+json", (self.status, self.text[:300])
         assert {"type", "title", "status", "code", "detail"} <= set(self.json), self.json
         assert self.json["status"] == self.status
-        assert self.json["detail"].endswith("."), self.json["detail"]
+        assert self.json["detail"].endswith((".", "。")), self.json["detail"]
 
     @property
     def code(self) -> str:
