@@ -16,7 +16,8 @@ from market.bands import fee
 from market.clearing import AuctionDue, clear_locked
 from market.errors import BadOrder, OrderNotOpen
 from market.leaving import let_go, take_out, write_event
-from market.models import GPU_SECONDS_PER_LOT, HIGHEST_PRICE, LARGEST_QUANTITY, Instrument, Order
+from market.models import GPU_SECONDS_PER_LOT, HIGHEST_PRICE, LARGEST_QUANTITY, Amendment, Instrument, Order
+from market.orderly import keep_amending_orderly
 from market.orders import retried
 from market.phases import clock, is_due, refuse_no_cancel
 from market.settling import event_payload
@@ -26,8 +27,8 @@ from market.uncrossing import end_auction
 def amend_order(*, order_id: int, quantity: int | None = None, limit_price: int | None = None) -> PlacedOrder:
     """Change an open order's total quantity (what is filled included), its limit price, or both.
 
-    Raises OrderNotOpen, BadOrder, NotEnough, or AmendmentRefused where the amended order would be rejected; the order
-    then stays as it was, place and all.
+    Raises OrderNotOpen, BadOrder, NotEnough, TooManyOrders, or AmendmentRefused where the amended order would be
+    rejected; the order then stays as it was, place and all.
     """
     while True:
         try:
@@ -51,6 +52,7 @@ def _amend(order_id: int, quantity: int | None, limit_price: int | None) -> Plac
     if wanted <= order.filled_quantity:
         _close(order)
     elif price != order.limit_price or wanted > order.quantity:
+        keep_amending_orderly(order.wallet_id)
         _arrive_anew(order, wanted, price)
     elif wanted < order.quantity:
         _reduce(order, wanted)
@@ -101,6 +103,10 @@ def _arrive_anew(order: Order, quantity: int, limit_price: int) -> None:
         raise NotEnough(_("Your available balance does not cover the amended order."), field="quantity")
     let_go(order.instrument, {order.account_id: -order.held}, now)
     level = ((order.side, order.limit_price), (-order.open_quantity, -1))
+    Amendment.objects.create(
+        order=order, wallet_id=order.wallet_id, limit_price=limit_price, quantity=quantity,
+        filled_quantity=order.filled_quantity, amended_at=now,
+    )  # fmt: skip
     order.first_quantity = order.first_quantity or order.quantity
     order.first_price = order.first_price or order.limit_price
     order.quantity, order.limit_price, order.held = quantity, limit_price, 0

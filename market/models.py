@@ -297,6 +297,25 @@ class Trade(models.Model):
         return f"trade {self.pk}"
 
 
+class Amendment(models.Model):
+    """An order that lost its place for another price or more of it: it counts as an order does for whoever counts
+    orders. Never changed, never deleted."""
+
+    order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="amendments", db_constraint=False)
+    wallet = models.ForeignKey(Wallet, on_delete=models.PROTECT, related_name="+", db_constraint=False, db_index=False)
+    # What it asked for from then on, and what was filled of it before.
+    limit_price = models.BigIntegerField()
+    quantity = models.BigIntegerField()
+    filled_quantity = models.BigIntegerField()
+    amended_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index(name="amendment_by_wallet", fields=["wallet", "-id"])]
+
+    def __str__(self) -> str:
+        return f"amendment {self.pk} of order {self.order_id}"
+
+
 class MarketEvent(models.Model):
     """What one clearing or cancel changed: trades and changes of price levels, without names. Numbers have no gaps."""
 

@@ -1,10 +1,11 @@
 """How many orders an owner may place for what trades of them.
 
 In a running minute of the database's time a beneficial owner may place MARKET_FREE_ORDERS orders over all their
-wallets; beyond that, no more than MARKET_ORDERS_PER_TRADE for each of them that traded.
+wallets; beyond that, no more than MARKET_ORDERS_PER_TRADE for each of them that traded. An amendment that loses its
+order its place, for another price or more of it, counts as an order does: the book has the same work with it.
 
-The orders' own rows are what is counted, by the index of their wallets. A process asks the database only about owners
-of whom it has itself seen many orders in the minute, and then every few seconds: an order of anybody else costs
+The rows of orders and amendments are what is counted, by the index of their wallets. A process asks the database only
+about owners of whom it has itself seen many in the minute, and then every few seconds: an order of anybody else costs
 nothing. So an owner may get past the limit by what all processes together let through without asking, which is as much
 again at most with PROCESSES of them. A call with too many orders is refused as a whole, before it is written.
 """
@@ -34,17 +35,21 @@ _FRESH_SECONDS = 5.0
 _COUNT = """
     WITH owner AS (SELECT coalesce(beneficial_owner_id, id) AS id FROM ledger_wallet WHERE id = %(wallet)s),
     newest AS (
-        SELECT o.id, o.placed_at, o.filled_quantity
+        SELECT o.id, o.at, o.traded
         FROM owner JOIN ledger_wallet w ON w.id = owner.id OR w.beneficial_owner_id = owner.id
         CROSS JOIN LATERAL (
-            SELECT id, placed_at, filled_quantity FROM market_order
-            WHERE wallet_id = w.id ORDER BY id DESC LIMIT %(most)s
+            (SELECT id, placed_at AS at, filled_quantity > 0 AS traded FROM market_order
+             WHERE wallet_id = w.id ORDER BY market_order.id DESC LIMIT %(most)s)
+            UNION ALL
+            (SELECT order_id, amended_at, (SELECT o.filled_quantity > a.filled_quantity FROM market_order o
+                WHERE o.id = a.order_id)
+             FROM market_amendment a WHERE wallet_id = w.id ORDER BY a.id DESC LIMIT %(most)s)
         ) o
-        WHERE o.placed_at > clock_timestamp() - make_interval(secs => %(window)s)
-        ORDER BY o.id DESC LIMIT %(most)s
+        WHERE o.at > clock_timestamp() - make_interval(secs => %(window)s)
+        ORDER BY o.at DESC LIMIT %(most)s
     )
-    SELECT owner.id, count(newest.id), count(newest.id) FILTER (WHERE filled_quantity > 0), clock_timestamp(),
-        (SELECT placed_at FROM newest ORDER BY id DESC OFFSET %(free)s LIMIT 1)
+    SELECT owner.id, count(newest.id), count(DISTINCT newest.id) FILTER (WHERE traded), clock_timestamp(),
+        (SELECT at FROM newest ORDER BY at DESC OFFSET %(free)s LIMIT 1)
     FROM owner LEFT JOIN newest ON true GROUP BY owner.id
 """
 
@@ -85,6 +90,13 @@ def keep_orderly(orders: Sequence[NewOrder]) -> None:
             _let_through(wallet_id, count, free)
 
 
+def keep_amending_orderly(wallet_id: int) -> None:
+    """Raises TooManyOrders where one more amendment that loses its place is more than the rule allows."""
+    free: int = settings.MARKET_FREE_ORDERS
+    if _seen(wallet_id, 1) * PROCESSES > free:
+        _let_through(wallet_id, 1, free)
+
+
 def _seen(wallet_id: int, count: int) -> int:
     global _minute
     with _lock:
@@ -101,8 +113,10 @@ def _let_through(wallet_id: int, count: int, free: int) -> None:
     if asked.since + count > asked.room:
         raise TooManyOrders(
             ngettext(
-                "You have placed too many orders for what traded of them. There is room again in %(n)d second.",
-                "You have placed too many orders for what traded of them. There is room again in %(n)d seconds.",
+                "You have placed or amended too many orders for what traded of them. "
+                "There is room again in %(n)d second.",
+                "You have placed or amended too many orders for what traded of them. "
+                "There is room again in %(n)d seconds.",
                 asked.room_in,
             )
             % {"n": asked.room_in},

@@ -1,15 +1,18 @@
 """So many orders a minute for what trades of them, by beneficial owner, in the database's time."""
 
+import re
+
 import pytest
-from django.db import connection
+from django.db import DatabaseError, connection, transaction
 
 from market import orderly
+from market.amending import amend_order
 from market.errors import TooManyOrders
-from market.models import Order
+from market.models import Amendment, Order
 from market.orders import place_orders
 from tests.api.builders import a_market, an_order
 from tests.ledger.builders import ruled
-from tests.market.builders import new_order, some_instrument, some_trader
+from tests.market.builders import new_order, placed, some_instrument, some_trader
 from tests.market.prices.aging import made_older
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -127,15 +130,105 @@ def test_the_api_says_when_to_come_back():
     assert market.bob.post("orders/", an_order()).status == 201
 
 
+def test_an_amendment_that_loses_its_place_counts_as_an_order_does():
+    instrument = some_instrument()
+    ada = some_trader(instrument, "Ada")
+    resting(instrument, ada, 10)
+    order = Order.objects.latest("id")
+
+    for number in range(30):
+        amend_order(order_id=order.id, limit_price=101 + number % 2)
+    with pytest.raises(TooManyOrders) as refused:
+        amend_order(order_id=order.id, limit_price=105)
+    with pytest.raises(TooManyOrders):
+        amend_order(order_id=order.id, quantity=2)
+    with pytest.raises(TooManyOrders):
+        resting(instrument, ada, 1)
+
+    order.refresh_from_db()
+    assert 50 <= refused.value.retry_after <= 60
+    assert (order.limit_price, order.quantity, order.amendments.count()) == (102, 1, 30)
+
+
+def test_less_at_the_same_price_and_cancelling_count_for_nothing():
+    instrument = some_instrument()
+    ada = some_trader(instrument, "Ada")
+    placed(instrument, ada, "BUY", 100, 100)
+    resting(instrument, ada, 39)
+    order = Order.objects.earliest("id")
+
+    for number in range(20):
+        amend_order(order_id=order.id, quantity=99 - number)
+    amend_order(order_id=order.id, quantity=80)
+    cancelled = amend_order(order_id=order.id, quantity=0)
+
+    assert cancelled.status == "CANCELLED"
+    assert not Amendment.objects.exists()
+
+
+def test_an_amendment_that_trades_makes_room_once_and_what_was_filled_before_makes_none():
+    instrument = some_instrument()
+    ada, ben = some_trader(instrument, "Ada"), some_trader(instrument, "Ben")
+    placed(instrument, ada, "BUY", 20, 100)
+    placed(instrument, ben, "SELL", 1, 100)
+    order = Order.objects.get(wallet=ada)
+    made_older("market_order", "placed_at", seconds=61)
+
+    def room() -> tuple[int, int]:
+        """Orders and amendments of Ada's in the minute, and how many orders of hers traded by them."""
+        figures = {"wallet": ada.id, "window": 60, "most": 100, "free": 40}
+        with connection.cursor() as cursor:
+            cursor.execute(orderly._COUNT, figures)
+            _owner, count, traded, _now, _oldest = cursor.fetchone()
+        return count, traded
+
+    for number in range(3):
+        amend_order(order_id=order.id, limit_price=101 + number % 2)
+    before = room()
+    placed(instrument, ben, "SELL", 1, 100)
+    after = room()
+
+    assert before == (3, 0)  # it was filled, but before them
+    assert after == (3, 1)  # all three, and one order that traded
+
+
+def test_another_process_counts_what_was_amended_in_this_one():
+    instrument = some_instrument()
+    ada = some_trader(instrument, "Ada")
+    resting(instrument, ada, 1)
+    order = Order.objects.get()
+    for number in range(39):
+        amend_order(order_id=order.id, limit_price=101 + number % 2)
+    orderly.forget()  # as if it were another
+
+    with pytest.raises(TooManyOrders):
+        resting(instrument, ada, 6)
+
+
+def test_amendments_are_history():
+    instrument = some_instrument()
+    placed(instrument, some_trader(instrument, "Ada"), "BUY", 5, 100)
+    amend_order(order_id=Order.objects.get().id, quantity=9, limit_price=101)
+
+    row = Amendment.objects.get()
+    assert (row.limit_price, row.quantity, row.filled_quantity) == (101, 9, 0)
+    for statement in ("UPDATE market_amendment SET quantity = 1", "DELETE FROM market_amendment"):
+        with pytest.raises(DatabaseError, match="permission denied"), connection.cursor() as cursor:
+            cursor.execute(statement)
+
+
 def test_the_count_reads_a_bounded_part_of_the_wallets_orders():
     instrument = some_instrument()
     ada = some_trader(instrument, "Ada")
-    resting(instrument, ada, 40)
+    resting(instrument, ada, 25)
+    for number in range(15):
+        amend_order(order_id=Order.objects.latest("id").id, limit_price=101 + number % 2)
     figures = {"wallet": ada.id, "window": 60, "most": 10, "free": 4}
-    with connection.cursor() as cursor:
+    with transaction.atomic(), connection.cursor() as cursor:
+        # Of so few rows it would read all: what counts is that it need not.
+        cursor.execute("SET LOCAL enable_sort = off; SET LOCAL enable_seqscan = off")
         cursor.execute("EXPLAIN (ANALYZE, TIMING OFF, SUMMARY OFF, COSTS OFF) " + orderly._COUNT, figures)
         plan = [row[0] for row in cursor.fetchall()]
 
-    read = [line for line in plan if "on market_order" in line]
-    assert read
-    assert all("rows=10" in line or "rows=10.00" in line for line in read), plan
+    read = [float(rows) for line in plan for rows in re.findall(r"on market_(?:order|amendment).*rows=([\d.]+)", line)]
+    assert sorted(read) == [1, 10, 10], plan  # of an amendment its order's row, by its key
