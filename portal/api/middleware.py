@@ -1,10 +1,12 @@
 """The way of an API request to its view."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from django.core.handlers.base import BaseHandler
 from django.core.handlers.exception import convert_exception_to_response
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 from django.middleware.common import CommonMiddleware
 from django.middleware.locale import LocaleMiddleware
 
@@ -15,10 +17,9 @@ _POLICY = "default-src 'none'; frame-ancestors 'none'"
 class _Views(BaseHandler):
     """Django's way from a request to its view, without any middleware."""
 
-    _view_middleware = _template_response_middleware = _exception_middleware = ()
-
-    def __init__(self) -> None:
-        self.get_response = convert_exception_to_response(self._get_response)
+    _view_middleware: Sequence[Any] = ()
+    _template_response_middleware: Sequence[Any] = ()
+    _exception_middleware: Sequence[Any] = ()
 
 
 class PastThePages:
@@ -27,13 +28,14 @@ class PastThePages:
     language of the answer, the check of the host and the answer's length in common with the pages.
     """
 
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self._pages = get_response
-        self._api = LocaleMiddleware(CommonMiddleware(_Views().get_response))
+        to_view = convert_exception_to_response(_Views()._get_response)  # type: ignore[attr-defined]
+        self._api: Callable[[HttpRequest], Any] = LocaleMiddleware(CommonMiddleware(to_view))
 
-    def __call__(self, request: HttpRequest) -> HttpResponse:
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if not request.path_info.startswith("/api/"):
             return self._pages(request)
-        response: HttpResponse = self._api(request)
+        response: HttpResponseBase = self._api(request)
         response.headers["Content-Security-Policy"] = _POLICY
         return response
