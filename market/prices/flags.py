@@ -183,11 +183,12 @@ def why(one: TradeFlag) -> str:
         "hours": " → ".join(f"{quantity / 100:.2f}" for _value, quantity in piles),
         "prices": " → ".join(f"{value / quantity / 100:.2f}" for value, quantity in piles),
         "seconds": facts["seconds"],
+        "owners": len(piles),
     }
     if one.kind == TradeFlag.Kind.ROUND_TRIP:
         said = _("There and back between two owners in %(seconds)s s: %(hours)s GPU-h at %(prices)s cr/GPU-h.")
     else:
-        said = _("Round through three owners in %(seconds)s s: %(hours)s GPU-h at %(prices)s cr/GPU-h.")
+        said = _("Round through %(owners)s owners in %(seconds)s s: %(hours)s GPU-h at %(prices)s cr/GPU-h.")
     return said % figures
 
 
