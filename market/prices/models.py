@@ -69,7 +69,7 @@ class TradeFlag(models.Model):
     class Kind(models.TextChoices):
         SAME_OWNER = "SAME_OWNER", _("one owner on both sides")
         ROUND_TRIP = "ROUND_TRIP", _("there and back")
-        CIRCLE = "CIRCLE", _("circle of three")
+        CIRCLE = "CIRCLE", _("circle")
 
     class Status(models.TextChoices):
         OPEN = "OPEN", _("to be looked at")
