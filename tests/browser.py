@@ -52,6 +52,10 @@ def chromium() -> Iterator[Browser]:
             os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = before
 
 
+def in_chinese(page: Page, base_url: str) -> None:
+    page.context.add_cookies([{"name": "django_language", "value": "zh-hans", "url": base_url}])
+
+
 def open_page(browser: Browser, base_url: str, *, width: int = 1280, dark: bool = False, **options: Any) -> Page:
     """A page of a new person, whose console's errors and refused requests are kept in `page.faults`."""
     context = browser.new_context(

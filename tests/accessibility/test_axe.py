@@ -7,7 +7,7 @@ import pytest
 from django.test import Client
 
 from portal.trading.alerts import fire_alerts
-from tests.browser import chromium, open_page
+from tests.browser import chromium, in_chinese, open_page
 from tests.journeys.test_looks import pages_of
 from tests.journeys.world import make, some_alert
 from tests.market.builders import placed, some_trader
@@ -20,8 +20,10 @@ SKIPPED = "/admin/"  # Unfold's pages, not ours
 OPENED = ("#ticket details.more", "#mine details.amend", "details.candles", "details.desk-about", "#fired-alerts")
 
 
-def signed_in(browser, live_server, person, **options):
+def signed_in(browser, live_server, person, *, language, **options):
     page = open_page(browser, live_server.url, **options)
+    if language == "zh":
+        in_chinese(page, live_server.url)
     if person is not None:
         client = Client()
         client.force_login(person)
@@ -40,9 +42,14 @@ def violations(page):
     return [f"{v['id']}: {n['target']} {n['failureSummary']}" for v in found["violations"] for n in v["nodes"]]
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 390])
-def test_axe_finds_nothing_on_any_main_page(live_server, settings, tmp_path, dark, width):
+EACH = [(language, width, dark) for language in ("en", "zh") for width in (1280, 390) for dark in (False, True)]
+
+
+# In Chinese the texts change and no colour does: once by day and once by night.
+@pytest.mark.parametrize(
+    ("language", "width", "dark"), [each for each in EACH if each[0] == "en" or (each[1] == 390) == each[2]]
+)
+def test_axe_finds_nothing_on_any_main_page(live_server, settings, tmp_path, dark, width, language):
     two = make(settings, tmp_path)
     researcher, instrument = two.people["researcher"], two.here.series.instrument
     some_alert(researcher, instrument)
@@ -52,14 +59,16 @@ def test_axe_finds_nothing_on_any_main_page(live_server, settings, tmp_path, dar
     assert fire_alerts()
     desk = f"/market/{instrument.code}/"
     pages = [(role, path) for role, path in pages_of(two) if not path.startswith(SKIPPED)]
-    pages += [("anonymous", desk), ("anonymous", "/market/"), ("researcher", "/positions/")]
     found = {}
     with chromium() as browser:
         by_role = {}
         for role, path in pages:
             if role not in by_role:
-                by_role[role] = signed_in(browser, live_server, two.people[role], dark=dark, width=width)
+                by_role[role] = signed_in(
+                    browser, live_server, two.people[role], language=language, dark=dark, width=width
+                )
             by_role[role].goto(path)
+            assert by_role[role].evaluate("document.documentElement.lang").startswith(language)
             if wrong := violations(by_role[role]):
                 found[f"{role} {path}"] = wrong
         page = by_role["researcher"]
@@ -73,5 +82,5 @@ def test_axe_finds_nothing_on_any_main_page(live_server, settings, tmp_path, dar
         if wrong := violations(page):
             found["keys"] = wrong
 
-    print(f"\n{len(pages) + 2} pages at {width} px")
+    print(f"\n{len(pages) + 2} pages at {width} px in {language}")
     assert found == {}, json.dumps(found, indent=1)

@@ -4,7 +4,7 @@ import pytest
 from django.test import Client
 
 from portal.institutes.models import JoinCode
-from tests.browser import chromium, open_page
+from tests.browser import chromium, in_chinese, open_page
 from tests.journeys.world import Two, make
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -87,6 +87,11 @@ def pages_of(two: Two) -> list[tuple[str, str]]:
         ("researcher", "/redeem/"),
         ("researcher", "/market/"),
         ("researcher", f"/market/{two.objects['here']['code']}/"),
+        ("anonymous", f"/market/{two.objects['here']['code']}/"),
+        ("anonymous", "/market/"),
+        ("researcher", "/positions/"),
+        ("researcher", "/accounts/device/"),
+        ("researcher", f"/offerings/{two.objects['here']['offering']}/"),
         ("admin", "/admin/"),
         ("admin", "/admin/ledger/wallet/"),
         ("admin", "/admin/grants/grantupload/grant/"),
@@ -94,14 +99,16 @@ def pages_of(two: Two) -> list[tuple[str, str]]:
     ]
 
 
-@pytest.mark.parametrize("width", [1280, 390])
-def test_no_page_spills_or_is_refused_a_part(live_server, settings, tmp_path, width):
+@pytest.mark.parametrize(("width", "language"), [(1280, "en"), (390, "en"), (390, "zh")])
+def test_no_page_spills_or_is_refused_a_part(live_server, settings, tmp_path, width, language):
     two = make(settings, tmp_path)
     wrong = []
     with chromium() as browser:
         for role, path in pages_of(two):
             page = open_page(browser, live_server.url, width=width, dark=width == 390)
             person = two.people[role]
+            if language == "zh":
+                in_chinese(page, live_server.url)
             if person is not None:
                 client = Client()
                 client.force_login(person)
@@ -116,6 +123,8 @@ def test_no_page_spills_or_is_refused_a_part(live_server, settings, tmp_path, wi
                 wrong.append((path, answer.status, f"{spill} px too wide", faults))
             if role != "admin" and page.locator("main h1").count() != 1:
                 wrong.append((path, "has no single first heading"))
+            if not page.evaluate("document.documentElement.lang").startswith(language):
+                wrong.append((path, "speaks another language"))
             page.context.close()
 
     assert wrong == []
