@@ -18,7 +18,8 @@ export class PriceChart {
       // Its logo brings a style of its own, which the page's policy refuses: the footer names the makers instead.
       layout: { attributionLogo: false, fontFamily: getComputedStyle(document.body).fontFamily, fontSize: 11 },
       localization: { locale: document.documentElement.lang || "en" },
-      rightPriceScale: { borderVisible: false },
+      // As wide as the longest price: a scale that grows with its labels moves the candles.
+      rightPriceScale: { borderVisible: false, minimumWidth: 64 },
       timeScale: { borderVisible: false, timeVisible: true, secondsVisible: false, maxBarSpacing: 28 },
       handleScroll: { vertTouchDrag: false },
     });
