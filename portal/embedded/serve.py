@@ -32,6 +32,8 @@ from scheduler.engines.local import LocalEngine
 DATABASE = "hourglass"
 ORIGIN = "hourglass.demo/log"
 READY_SECONDS = 60
+# As deploy/Dockerfile has it: callers who wait have a thread, or they cannot combine.
+WEB_THREADS = 32
 
 
 class SetUpFailed(RuntimeError):
@@ -145,7 +147,7 @@ class Site:
             # Few processes, many threads: callers of one instrument combine inside their process.
             "web": [
                 *python, "gunicorn", "portal.wsgi", "--bind", f"127.0.0.1:{self.port}", "--worker-class", "gthread",
-                "--workers", "1", "--threads", "24", "--graceful-timeout", "3", "--log-level", "warning",
+                "--workers", "1", "--threads", str(WEB_THREADS), "--graceful-timeout", "3", "--log-level", "warning",
             ],
             "events": [
                 *python, "uvicorn", "portal.asgi:application", "--host", "127.0.0.1", "--port", str(self.events_port),
@@ -157,9 +159,9 @@ class Site:
         if self._traders:
             commands["traders"] = [sys.executable, "manage.py", "trade_demo", "--url", self.address]
         for name, command in commands.items():
-            pool = {"web": "26", "worker": "8", "events": "0"}.get(name, "0")
+            pool = {"web": WEB_THREADS + 2, "worker": 8}.get(name, 0)
             log = self.home.logs / f"{name}.log"
-            self._supervisor.start(Child(name, command, log, {"DATABASE_POOL_SIZE": pool}))
+            self._supervisor.start(Child(name, command, log, {"DATABASE_POOL_SIZE": str(pool)}))
 
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + READY_SECONDS
