@@ -7,6 +7,7 @@ from uuid import uuid4
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from market.models import HIGHEST_PRICE, LARGEST_QUANTITY, LOTS_PER_GPU_HOUR, TICKS_PER_CREDIT, Order
 
@@ -29,7 +30,7 @@ class TicketForm(forms.Form):
     side = forms.ChoiceField(label=_("Side"), choices=Order.Side.choices, widget=forms.RadioSelect, initial="BUY")
     kind = forms.ChoiceField(
         label=_("Kind"),
-        choices=[(Order.Kind.LIMIT, _("Limit")), (Order.Kind.MARKET, _("Market"))],
+        choices=[(Order.Kind.LIMIT, _("Limit")), (Order.Kind.MARKET, pgettext_lazy("kind of order", "Market"))],
         widget=forms.RadioSelect,
         initial=Order.Kind.LIMIT,
         required=False,
