@@ -13,6 +13,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action
@@ -28,6 +29,7 @@ from portal.grants.operating_forms import ModeForm, OfferForm, RulesForm
 from portal.people.access import Person, may_govern, may_halt, may_operate_market
 from portal.people.admin_base import ScopedAdmin
 from portal.people.forms import posted
+from portal.people.templatetags import units
 
 
 class OperatingAdmin(ScopedAdmin):
@@ -187,22 +189,42 @@ class OfferingAdmin(ScopedAdmin):
     """What was offered, by whom, and what it came to."""
 
     list_display = (
-        "offered_at",
-        "instrument",
-        "wallet",
-        "status",
-        "quantity",
-        "reserve_price",
-        "price",
-        "sold_quantity",
-    )
+        "offered_at", "instrument", "wallet", "status", "quantity_shown", "reserve_shown", "price_shown", "sold_shown",
+        "page_shown",
+    )  # fmt: skip
     list_filter = ("status",)
     ordering = ("-id",)
     fields = (
-        "instrument", "wallet", "status", "quantity", "reserve_price", "set_aside_percent", "small_below", "price",
-        "sold_quantity", "reason", "offered_by", "offered_at", "done_at",
+        "instrument", "wallet", "status", "quantity_shown", "reserve_shown", "set_aside_percent", "small_shown",
+        "price_shown", "sold_shown", "reason", "offered_by", "offered_at", "done_at", "page_shown",
     )  # fmt: skip
+    readonly_fields = ("quantity_shown", "reserve_shown", "small_shown", "price_shown", "sold_shown", "page_shown")
     exported = ("public_id", "instrument__code", "status", "quantity", "reserve_price", "price", "sold_quantity")
 
     def visible(self, user: Person) -> QuerySet[Offering]:
         return Offering.objects.select_related("instrument", "wallet", "offered_by")
+
+    @admin.display(description=_("quantity"), ordering="quantity")
+    def quantity_shown(self, offering: Offering) -> str:
+        return units.lots(offering.quantity)
+
+    @admin.display(description=_("reserve price"), ordering="reserve_price")
+    def reserve_shown(self, offering: Offering) -> str:
+        return units.price(offering.reserve_price)
+
+    @admin.display(description=_("small: less than"))
+    def small_shown(self, offering: Offering) -> str:
+        return units.lots(offering.small_below)
+
+    @admin.display(description=_("price"), ordering="price")
+    def price_shown(self, offering: Offering) -> str:
+        return units.price(offering.price) or "–"
+
+    @admin.display(description=_("sold"), ordering="sold_quantity")
+    def sold_shown(self, offering: Offering) -> str:
+        return units.lots(offering.sold_quantity)
+
+    @admin.display(description=_("page"))
+    def page_shown(self, offering: Offering) -> str:
+        """What everybody sees of it."""
+        return format_html('<a href="{}">{}</a>', reverse("offering", args=[offering.public_id]), gettext("Open"))
