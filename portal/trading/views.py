@@ -4,7 +4,9 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
@@ -273,12 +275,15 @@ def _ticket_again(
 
 
 def _placed(request: HttpRequest, found: Instrument, wallet: Wallet, placed: PlacedOrder) -> HttpResponse:
+    outcome = outcome_of(placed)
     if not request.headers.get("HX-Request"):
-        messages.success(request, sentence(placed))
+        links = ((reverse("entry", args=[entry.id]), entry.said) for entry in outcome.entries)
+        linked = format_html_join(" ", '<a href="{}">{}</a>', links)
+        messages.success(request, format_html("{} {}", outcome.said, linked))
         return redirect("instrument", code=found.code)
     kept = {"side", "kind", "limit_price"}
     fresh = TicketForm(initial={name: value for name, value in request.POST.items() if name in kept and value})
-    context = _mine(request, found, wallet) | {"form": fresh, "outcome": outcome_of(placed)}
+    context = _mine(request, found, wallet) | {"form": fresh, "outcome": outcome}
     response = render(request, "trading/_ticket.html", context)
     response["HX-Trigger"] = "orders-changed"
     return response

@@ -155,6 +155,12 @@ def test_an_order_that_waits_leads_to_the_entry_that_set_aside_for_it(client, in
     assert client.get(reverse("entry", args=[held.id])).status_code == 200
 
 
+def test_without_scripts_the_page_that_comes_back_leads_there_too(client, instrument, ada):
+    page = client.post(reverse("place-order", args=[instrument.code]), ticket(), follow=True)
+
+    assert [entry.kind for said, entry in entries(page) if said == "What is set aside"] == [Entry.Kind.HOLD]
+
+
 def test_an_order_that_is_done_leads_to_its_trades_alone(client, instrument, ada):
     placed(instrument, some_trader(instrument, "Bob"), "SELL", 14, 1000)
 
