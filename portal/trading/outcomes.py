@@ -1,12 +1,13 @@
 """What became of an order, in a sentence, with the entries of the ledger that say so."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from ledger.entries import parse
-from ledger.models import Entry, Wallet
+from ledger.models import Entry
 from market.answers import PlacedOrder
 from market.errors import sentence_for
 from market.models import Order, Trade
@@ -27,13 +28,20 @@ class Named:
 @dataclass(frozen=True)
 class Outcome:
     said: str
-    entries: list[Named]
+    entries: list[Named] = field(default_factory=list)
 
 
 def outcome_of(placed: PlacedOrder) -> Outcome:
     """What became of an order that was placed just now."""
     order = Order.objects.select_related("instrument", "account__asset", "wallet").get(id=placed.order_id)
     return Outcome(sentence(placed), list(_entries(order)))
+
+
+def changes_of(order: Order) -> list[Named]:
+    """The newest entry by which what this wallet's orders of the instrument hold has changed: that of an amendment or a
+    cancellation of just now."""
+    found = next((entry.id for entry in _holds_of(order).order_by("-id") if _sides_of(entry, order)), None)
+    return [] if found is None else [Named(found, _("What is set aside: ledger entry %(id)s") % {"id": found})]
 
 
 def sentence(placed: PlacedOrder) -> str:
@@ -67,17 +75,19 @@ def _entries(order: Order) -> Iterator[Named]:
 
 def _entry_that_set_aside(order: Order) -> int | None:
     """A clearing writes what all its orders hold, by wallet: its entry that has this order's wallet in it."""
+    found = _holds_of(order).filter(recorded_at=order.placed_at).order_by("id")
+    return next((entry.id for entry in found if any(amount > 0 for amount in _sides_of(entry, order))), None)
+
+
+def _holds_of(order: Order) -> QuerySet[Entry]:
+    """The newest entries of what orders of this instrument hold."""
     newest = Entry.objects.order_by("-id").values_list("id", flat=True).first() or 0
-    found = Entry.objects.filter(
-        id__gt=newest - LOOKED_THROUGH,
-        kind=Entry.Kind.HOLD,
-        recorded_at=order.placed_at,
-        reference=f"orders:{order.instrument.code}",
-    )
-    asset = bytes(order.account.asset.definition_hash)
-    return next((entry.id for entry in found.order_by("id") if _rises(entry, order.wallet, asset)), None)
+    reference = f"orders:{order.instrument.code}"
+    return Entry.objects.filter(id__gt=newest - LOOKED_THROUGH, kind=Entry.Kind.HOLD, reference=reference)
 
 
-def _rises(entry: Entry, wallet: Wallet, asset: bytes) -> bool:
+def _sides_of(entry: Entry, order: Order) -> list[int]:
+    """By how much what the order's wallet has set aside has changed."""
+    wallet, asset = order.wallet.public_id.bytes, bytes(order.account.asset.definition_hash)
     sides = parse(bytes(entry.body)).postings
-    return any(side.wallet == wallet.public_id.bytes and side.asset == asset and side.amount > 0 for side in sides)
+    return [side.amount for side in sides if side.wallet == wallet and side.asset == asset]

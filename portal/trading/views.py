@@ -32,7 +32,7 @@ from portal.people.models import User
 from portal.trading.alert_views import AlertForm
 from portal.trading.alerts import alerts_of
 from portal.trading.forms import AmendForm, TicketForm
-from portal.trading.outcomes import outcome_of, sentence
+from portal.trading.outcomes import Outcome, changes_of, outcome_of, sentence
 from portal.trading.pages import (
     TAPE,
     book_json,
@@ -174,12 +174,10 @@ def cancel(request: HttpRequest, order_id: int) -> HttpResponse:
     )
     try:
         cancel_order(order_id=order.id, now=timezone.now())
-        messages.success(request, _("Order %(id)s is cancelled; what it held is available again.") % {"id": order.id})
     except Refusal as refusal:
-        messages.error(request, str(refusal))
-    if request.headers.get("HX-Request"):
-        return render(request, "trading/_mine.html", _mine(request, order.instrument, order.wallet))
-    return redirect("instrument", code=order.instrument.code)
+        return _mine_again(request, order.instrument, order.wallet, Outcome(str(refusal)), refused=True)
+    said = _("Order %(id)s is cancelled; what it held is available again.") % {"id": order.id}
+    return _mine_again(request, order.instrument, order.wallet, Outcome(said, changes_of(order)))
 
 
 @require_POST
@@ -190,21 +188,23 @@ def amend(request: HttpRequest, order_id: int) -> HttpResponse:
         Order.objects.select_related("instrument__asset"), id=order_id, wallet__in=wallets_of(request.user)
     )
     form = AmendForm(request.POST)
-    said, status = _("Type a quantity and a price with at most two decimals."), 422
-    if form.is_valid():
-        try:
-            refuse_administrator(request.user)
-            said, status = sentence(amend_order(order_id=order.id, **form.terms())), 200
-        except Refusal as refusal:
-            said = str(refusal)
+    if not form.is_valid():
+        said = _("Type a quantity and a price with at most two decimals.")
+        return _not_amended(request, order, said)
+    try:
+        refuse_administrator(request.user)
+        amended = amend_order(order_id=order.id, **form.terms())
+    except Refusal as refusal:
+        return _not_amended(request, order, str(refusal))
+    done = Outcome(sentence(amended), changes_of(order))
+    return _mine_again(request, order.instrument, order.wallet, done)
+
+
+def _not_amended(request: HttpRequest, order: Order, said: str) -> HttpResponse:
     if request.headers.get("HX-Request"):
-        context = _mine(request, order.instrument, order.wallet) | {"said": said, "refused": status == 422}
-        return render(request, "trading/_mine.html", context, status=status)
-    if status == 422:
-        page = _page(request, order.instrument, TicketForm(initial=_start(request, order.instrument)))
-        return render(request, "trading/instrument.html", page | {"said": said, "refused": True}, status=status)
-    messages.success(request, said)
-    return redirect("instrument", code=order.instrument.code)
+        return _mine_again(request, order.instrument, order.wallet, Outcome(said), refused=True)
+    page = _page(request, order.instrument, TicketForm(initial=_start(request, order.instrument)))
+    return render(request, "trading/instrument.html", page | {"done": Outcome(said), "refused": True}, status=422)
 
 
 @require_POST
@@ -212,17 +212,28 @@ def amend(request: HttpRequest, order_id: int) -> HttpResponse:
 def cancel_all(request: HttpRequest, code: str) -> HttpResponse:
     """Take all of my orders in this series out of the book."""
     found, wallet = _instrument(code), acting_wallet(request)
-    refused = False
     try:
         count = cancel_orders(wallet_id=wallet.id, instrument_id=found.id)
-        said = ngettext("%(n)d order is cancelled.", "%(n)d orders are cancelled.", count) % {"n": count}
     except Refusal as refusal:
-        said, refused = str(refusal), True
+        return _mine_again(request, found, wallet, Outcome(str(refusal)), refused=True)
+    said = ngettext("%(n)d order is cancelled.", "%(n)d orders are cancelled.", count) % {"n": count}
+    return _mine_again(request, found, wallet, Outcome(said))
+
+
+def _mine_again(
+    request: HttpRequest, found: Instrument, wallet: Wallet, done: Outcome, *, refused: bool = False
+) -> HttpResponse:
+    """My orders as they are now, with what was done or why it was not."""
     if request.headers.get("HX-Request"):
-        context = _mine(request, found, wallet) | {"said": said, "refused": refused}
+        context = _mine(request, found, wallet) | {"done": done, "refused": refused, "is_fragment": True}
         return render(request, "trading/_mine.html", context, status=422 if refused else 200)
-    (messages.error if refused else messages.success)(request, said)
+    (messages.error if refused else messages.success)(request, _linked(done))
     return redirect("instrument", code=found.code)
+
+
+def _linked(done: Outcome) -> str:
+    links = ((reverse("entry", args=[entry.id]), entry.said) for entry in done.entries)
+    return format_html("{} {}", done.said, format_html_join(" ", '<a href="{}">{}</a>', links))
 
 
 def _instrument(code: str) -> Instrument:
@@ -277,9 +288,7 @@ def _ticket_again(
 def _placed(request: HttpRequest, found: Instrument, wallet: Wallet, placed: PlacedOrder) -> HttpResponse:
     outcome = outcome_of(placed)
     if not request.headers.get("HX-Request"):
-        links = ((reverse("entry", args=[entry.id]), entry.said) for entry in outcome.entries)
-        linked = format_html_join(" ", '<a href="{}">{}</a>', links)
-        messages.success(request, format_html("{} {}", outcome.said, linked))
+        messages.success(request, _linked(outcome))
         return redirect("instrument", code=found.code)
     kept = {"side", "kind", "limit_price"}
     fresh = TicketForm(initial={name: value for name, value in request.POST.items() if name in kept and value})

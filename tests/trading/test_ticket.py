@@ -161,6 +161,31 @@ def test_without_scripts_the_page_that_comes_back_leads_there_too(client, instru
     assert [entry.kind for said, entry in entries(page) if said == "What is set aside"] == [Entry.Kind.HOLD]
 
 
+def test_amending_and_cancelling_lead_to_what_they_changed_of_what_is_set_aside(client, instrument, ada):
+    client.post(reverse("place-order", args=[instrument.code]), ticket())
+    order = Order.objects.get()
+
+    def changed(answer):
+        ((said, entry),) = entries(answer)
+        assert said == "What is set aside"
+        assert 'id="mine-done"' in answer.content.decode()
+        return [side.amount for side in parse(bytes(entry.body)).postings]
+
+    less = changed(
+        client.post(reverse("amend-order", args=[order.id]), {"quantity": "0.10", "limit_price": "11.00"}, **HTMX)
+    )
+    anew = changed(
+        client.post(reverse("amend-order", args=[order.id]), {"quantity": "0.10", "limit_price": "12.00"}, **HTMX)
+    )
+    gone = client.post(reverse("cancel-order", args=[order.id]), **HTMX)
+    again = client.post(reverse("cancel-order", args=[order.id]), **HTMX)
+
+    assert (less, anew, changed(gone)) == ([-4 * 1100], [10 * 1200], [-10 * 1200])
+    assert f"Order {order.id} is cancelled" in gone.content.decode()
+    assert (again.status_code, entries(again)) == (422, [])
+    assert 'role="alert"' in again.content.decode()
+
+
 def test_an_order_that_is_done_leads_to_its_trades_alone(client, instrument, ada):
     placed(instrument, some_trader(instrument, "Bob"), "SELL", 14, 1000)
 
