@@ -106,6 +106,11 @@ def test_an_order_is_placed_and_cancelled_by_keyboard_alone(desk):
         page.keyboard.press("Enter")
         page.get_by_text("No open order").wait_for()
         assert Order.objects.get(wallet=ada.wallet).status == "CANCELLED"
+        # The list is fetched anew by every event that touches it: what was said stays.
+        with page.expect_response("**/orders/"):
+            page.evaluate("document.body.dispatchEvent(new CustomEvent('market-event'))")
+        said = page.locator("#mine-done [role=status]", has_text=f"Order {order.id} is cancelled")
+        assert said.locator("a").get_attribute("href").startswith("/explorer/")
         assert page.faults == []
 
 
