@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from market.errors import ClientOrderIdConflict
 
@@ -46,8 +46,7 @@ class NewOrder:
         )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class PlacedOrder:
+class PlacedOrder(NamedTuple):
     """What became of an order; value and fees in 1/10,000 credit.
 
     `reason` is the code of a refusal, in errors.REASONS.

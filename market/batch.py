@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from market.bands import NO_BAND, band, fee, within
 from market.matching import BUY, Book, BookOrder, can_fill, match, would_trade
@@ -57,8 +58,7 @@ class Working(BookOrder):
         return self.hold_for(self.open_quantity + quantity) - self.hold_for(self.open_quantity)
 
 
-@dataclass(slots=True, frozen=True)
-class BatchTrade:
+class BatchTrade(NamedTuple):
     maker: Working
     taker: Working
     price: int

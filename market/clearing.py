@@ -132,19 +132,20 @@ def _answer(order: NewOrder, loaded: Loaded, first: NewOrder) -> Answer | None:
     found = loaded.new.get(order.key) or loaded.inbox.get(order.key)
     if found is None:
         return None
+    if order is first and order.key in loaded.new:
+        return _placed(found)
     content = first.content
     if order.key not in loaded.new:
         # Another caller's may have been in the inbox before ours; what its row does not say is taken to be the same.
         content = (order.instrument_id, found.side, found.limit_price, found.initial_open, *first.content[4:])
-    return conflict(order, content) or PlacedOrder(
-        found.id,
-        found.status,
-        found.initial_open - found.cut,
-        found.filled_quantity,
-        found.filled_value,
-        found.reason,
-        found.fees,
-    )
+    return conflict(order, content) or _placed(found)
+
+
+def _placed(order: Working) -> PlacedOrder:
+    return PlacedOrder(
+        order.id, order.status, order.initial_open - order.cut, order.filled_quantity, order.filled_value,
+        order.reason, order.fees,
+    )  # fmt: skip
 
 
 def _look_up(orders: Sequence[NewOrder]) -> dict[tuple[int, str], Order]:

@@ -53,15 +53,16 @@ def copy_batch(
     sold = ids[len(falls) :]
     charges, charged = bool(loaded.taker_bp), any(trade.maker_fee or trade.taker_fee for trade in trades)
 
+    sides = [postings(loaded, trade) for trade in trades]
+
     def log_rows() -> bytes:
-        entries = zip(ids, [*falls, *trade_entries(loaded, trades)], strict=True)
+        entries = zip(ids, [*falls, *trade_entries(loaded, trades, sides)], strict=True)
         return entry_rows(
             ((id_, e.kind, e.transfer_kind, e.reference, e.body, e.leaf) for id_, e in entries), loaded.now
         )
 
     def posting_rows() -> bytes:
-        sides = ((id_, *side) for id_, trade in zip(sold, trades, strict=True) for side in postings(loaded, trade))
-        return three_bigints(sides)
+        return three_bigints((id_, *side) for id_, theirs in zip(sold, sides, strict=True) for side in theirs)
 
     rows = _order_rows(loaded, new, charges=charges)
     rows = _copy(cursor, f"market_order ({_ORDERS}{_ORDER_FEES * charges})", rows, log_rows)

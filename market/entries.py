@@ -4,7 +4,7 @@ In that order no account ever holds more than it has, entry by entry: what order
 what is left of it in the end; trades pay in the order in which they were matched; new orders hold last.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -42,26 +42,29 @@ def hold_entries(loaded: Loaded, outcome: Outcome) -> tuple[list[LogEntry], list
     return list(orders_entries(code, falls.items(), now)), list(orders_entries(code, rises.items(), now))
 
 
-def trade_entries(loaded: Loaded, trades: Iterable[BatchTrade]) -> Iterator[LogEntry]:
-    """One transfer a trade, its fees in it, numbered on from the instrument's last."""
-    price, base, bodies = loaded.price_tag, loaded.base_tag, TransferBodies(loaded.now)
-    for number, trade in enumerate(trades, loaded.last_trade + 1):
-        (_, paid), (_, got), (_, given), (_, taken), *fees = postings(loaded, trade)
+def trade_entries(
+    loaded: Loaded, trades: Sequence[BatchTrade], sides: Sequence[Sequence[tuple[int, int]]]
+) -> Iterator[LogEntry]:
+    """One transfer a trade, its fees in it, numbered on from the instrument's last. `sides` are their postings."""
+    price, base, bodies, code = loaded.price_tag, loaded.base_tag, TransferBodies(loaded.now), loaded.code
+    for number, (trade, posted) in enumerate(zip(trades, sides, strict=True), loaded.last_trade + 1):
+        (_, paid), (_, got), (_, given), (_, taken), *fees = posted
         buyer, seller = trade.buyer.wallet_tag, trade.seller.wallet_tag
-        sides = pack_side(buyer, price, paid) + pack_side(seller, price, got)
-        sides += pack_side(seller, base, given) + pack_side(buyer, base, taken)
+        packed = pack_side(buyer, price, paid) + pack_side(seller, price, got)
+        packed += pack_side(seller, base, given) + pack_side(buyer, base, taken)
         if fees:
-            sides += pack_side(loaded.fees_tag, price, fees[0][1])
-        reference = f"trade:{loaded.code}:{number}"
-        body = bodies.body("TRADE", reference, sides)
+            packed += pack_side(loaded.fees_tag, price, fees[0][1])
+        reference = f"trade:{code}:{number}"
+        body = bodies.body("TRADE", reference, packed)
         yield LogEntry("TRANSFER", reference, body, leaf_hash(body))
 
 
 def postings(loaded: Loaded, trade: BatchTrade) -> tuple[tuple[int, int], ...]:
     """The sides of a trade: credits from buyer to seller, GPU-seconds from seller to buyer, and where there are fees,
     what both pay of them to the wallet of fees."""
-    cost, seconds = trade.price * trade.quantity, GPU_SECONDS_PER_LOT * trade.quantity
-    buyer, seller = trade.buyer, trade.seller
+    maker, taker, price, quantity, *_fees = trade
+    buyer, seller = (taker, maker) if taker.side == BUY else (maker, taker)
+    cost, seconds = price * quantity, GPU_SECONDS_PER_LOT * quantity
     buyers_fee, sellers_fee = trade.fees_of_both
     sides = (
         (buyer.account, -cost - buyers_fee),

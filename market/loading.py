@@ -1,8 +1,9 @@
 """Entering a clearing: take the instrument's lock and read everything that the waiting orders can touch."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import repeat
 from typing import Any
 
 import psycopg
@@ -13,15 +14,20 @@ from ledger.models import Asset, Entry, Wallet
 from market.answers import NewOrder
 from market.bands import band
 from market.batch import CANCEL_BOTH, CANCEL_NEWEST, CANCEL_OLDEST, DECREMENT, OPEN_RULES, Rules, Working
+from market.known import accounts_for, forget, tags_of
+from market.matching import BUY
 from market.models import Instrument
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-# Kinds of rows and bits of `flags` as market_enter sets them (migration 0007). Above the bits stand the fee rates.
-_INBOX, _BOOK, _ACCOUNT, _NEW, _KNOWN, _RULES = 1, 2, 3, 4, 5, 6
+# Kinds of rows and bits of `flags` as market_enter sets them (migration 0009). Above the bits stand the fee rates.
+_HEAD, _INBOX, _BOOK, _ACCOUNTS, _NEW, _POLICIES, _RULES = range(7)
 _MAKER_FEE_SHIFT, _TAKER_FEE_SHIFT, _FEE_MASK = 16, 32, 0xFFFF
 _NO_RATES = (0, 0)
 _BUYS, _IMMEDIATE, _FROZEN, _MAY_NOT_SELL, _SPECIAL, _FILL_OR_KILL, _POST_ONLY = 1, 2, 4, 8, 16, 32, 64
 _SELF_TRADE_SHIFT, _IS_OVER, _AT_MARKET = 7, 512, 1024
+_PASSES_BY = 3 << _SELF_TRADE_SHIFT  # orders of its own owner's are cancelled, or shrink
+_NOT_PLAIN = _IMMEDIATE | _FILL_OR_KILL | _POST_ONLY | _PASSES_BY | _AT_MARKET
+_FLAGS = 7  # the column
 _SELF_TRADES = (CANCEL_NEWEST, CANCEL_OLDEST, CANCEL_BOTH, DECREMENT)
 _PAUSED, _PRICE_PAUSED, _SPECIAL_SERIES = 1, 2, 4
 # The phases in which nothing can be placed.
@@ -32,9 +38,13 @@ _SHUT: dict[str, str] = {
 }
 
 _ENTER = (
-    "SELECT * FROM market_enter(%s::bigint, %s::boolean, %s::bigint[], %s::text[], %s::bigint[], %s::bigint[],"
-    " %s::text[], %s::text[], %s::bigint[], %s::bigint[], %s::bigint, %s::bigint, %s::bigint, %s::bigint)"
+    "SELECT * FROM market_enter(%s::bigint, %s::boolean, %s::bigint[], %s::bigint[], %s::bigint[], %s::text[],"
+    " %s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint,"
+    " %s::bigint, %s::bigint, %s::bigint, %s::bigint, %s::bigint)"
 )
+_PLAIN = (0, None)
+# Columns of what was read, one row of them for each kind.
+Sets = Sequence[tuple[Any, ...]]
 
 
 @dataclass(slots=True)
@@ -97,83 +107,175 @@ def rules_of(instrument: Instrument | Loaded) -> Rules:
 
 def enter(cursor: psycopg.Cursor[Any], instrument_id: int, orders: Sequence[NewOrder], *, block: bool) -> Loaded | None:
     """Lock and read; None when another process has the lock, and then the orders are in the inbox."""
+    accounts = accounts_of(cursor, instrument_id, orders)
+    sets = _enter(cursor, instrument_id, orders, accounts, block=block)
+    if not sets:
+        return None
+    loaded = read(cursor, sets, orders, accounts)
+    if all(account in loaded.available for pair in accounts for account in pair):
+        return loaded
+    forget()
+    return enter(cursor, instrument_id, orders, block=block)
+
+
+def accounts_of(cursor: psycopg.Cursor[Any], instrument_id: int, orders: Sequence[NewOrder]) -> list[tuple[int, int]]:
+    """What each order pays from and receives in."""
+    known = accounts_for(cursor, instrument_id, (order.wallet_id for order in orders))
+    pairs = [(order.side, known[instrument_id, order.wallet_id]) for order in orders]
+    return [(theirs.price, theirs.base) if side == "BUY" else (theirs.base, theirs.price) for side, theirs in pairs]
+
+
+def _enter(
+    cursor: psycopg.Cursor[Any],
+    instrument_id: int,
+    orders: Sequence[NewOrder],
+    accounts: Sequence[tuple[int, int]],
+    *,
+    block: bool,
+) -> Sets:
     buys = [order for order in orders if order.side == "BUY"]
     sells = [order for order in orders if order.side == "SELL"]
+    options = [options_of(order) for order in orders]
     cursor.execute(
         _ENTER,
         [
             instrument_id,
             block,
             integers(order.wallet_id for order in orders),
+            integers(account for account, _ in accounts),
+            integers(receiving for _, receiving in accounts),
             texts([order.side for order in orders]),
             integers(order.limit_price for order in orders),
             integers(order.quantity for order in orders),
             texts([order.time_in_force for order in orders]),
             texts([order.client_order_id for order in orders]),
-            integers(options_of(order) for order in orders),
+            integers(options),
             optional_integers(expiry_of(order) for order in orders),
+            integers(order.wallet_id for order, bits in zip(orders, options, strict=True) if bits & _PASSES_BY),
+            str(len(buys)),
             str(sum(order.quantity for order in buys)),
             str(max((order.limit_price for order in buys), default=0)),
+            str(len(sells)),
             str(sum(order.quantity for order in sells)),
             str(min((order.limit_price for order in sells), default=2**62)),
         ],
         prepare=True,
         binary=True,
     )
-    rows = cursor.fetchall()
-    return read(rows, orders) if rows else None
+    return cursor.fetchall()
 
 
-def read(rows: Sequence[tuple[Any, ...]], orders: Sequence[NewOrder] = ()) -> Loaded:
-    """The rows of market_enter, or of market_auction, as values."""
-    loaded = _read_head(rows[0])
-    special_series = rows[0][7] & _SPECIAL_SERIES
-    refusals: dict[tuple[bool, int], str] = {}
-    now, own_rates = loaded.now, (loaded.maker_bp, loaded.taker_bp)
-    for row in rows[1:]:
-        kind, id_, wallet, price_, quantity, account, receiving, flags, extra, word, tag = row
-        if kind == _RULES:
-            _read_rules(loaded, row)
-            continue
-        if kind == _ACCOUNT:  # price is its balance, quantity what is held
-            loaded.available[id_] = price_ - quantity
-            continue
-        if kind == _KNOWN:
-            continue
-        if kind == _NEW:
-            order = orders[price_ - 1]
-            side, limit_price, quantity = order.side, order.limit_price, order.quantity
-            flags |= options_of(order)
-            if order.expires_at is not None and order.expires_at <= now:
-                flags |= _IS_OVER
-            if order.time_in_force in {"IOC", "FOK"}:
-                flags |= _IMMEDIATE | (_FILL_OR_KILL if order.time_in_force == "FOK" else 0)
-        else:
-            side, limit_price = "BUY" if flags & _BUYS else "SELL", price_
-        rates = own_rates if kind == _NEW else _rates(flags) if flags >> _MAKER_FEE_SHIFT else _NO_RATES
-        trait = (kind == _BOOK, flags & (_FROZEN | _MAY_NOT_SELL | _IS_OVER) | (side == "BUY"))
-        if trait not in refusals:
-            refusals[trait] = _refusal(loaded, trait[1], resting=trait[0])
-        owner = wallet if len(tag) == 16 else int.from_bytes(tag[16:], "big")
-        working = Working(
-            id_, owner, side, limit_price, quantity, extra, account, receiving, tag[:16], not flags & _IMMEDIATE,
-            refusals[trait], wallet, bool(flags & _FILL_OR_KILL), bool(flags & _POST_ONLY),
-            _SELF_TRADES[flags >> _SELF_TRADE_SHIFT & 3], *rates, bool(flags & _AT_MARKET),
-        )  # fmt: skip
-        if flags & _SPECIAL or special_series:
-            loaded.special.append(working)
-        if kind == _NEW:
-            loaded.new[order.key] = working
-        elif kind == _INBOX:
-            loaded.inbox[wallet, word] = working
-        else:
-            loaded.resting.append(working)
+def read(
+    cursor: psycopg.Cursor[Any],
+    sets: Sets,
+    orders: Sequence[NewOrder] = (),
+    accounts: Sequence[tuple[int, int]] = (),
+) -> Loaded:
+    """What market_enter, or market_auction, answers, as values. `accounts` are the orders' own."""
+    loaded = _read_head(sets[0])
+    kinds: dict[int, list[tuple[Any, ...]]] = {}
+    for kind, *columns in sets[1:]:
+        kinds.setdefault(kind, []).append(tuple(columns))
+    if _RULES in kinds:
+        _read_rules(loaded, kinds[_RULES][0])
+    for ids, _, balances, held, *_rest in kinds.get(_ACCOUNTS, ()):
+        loaded.available = {id_: has - kept for id_, has, kept in zip(ids, balances, held, strict=True)}
+    _Orders(cursor, loaded, sets[0][_FLAGS][0], kinds).read(orders, accounts)
     return loaded
 
 
+class _Orders:
+    """Orders as they are read, with what their wallets may do."""
+
+    def __init__(
+        self, cursor: psycopg.Cursor[Any], loaded: Loaded, flags: int, kinds: dict[int, list[tuple[Any, ...]]]
+    ) -> None:
+        self.cursor = cursor
+        self.loaded = loaded
+        self.kinds = kinds
+        self.all_special = bool(flags & _SPECIAL_SERIES)
+        self.refusals: dict[tuple[bool, int], str] = {}
+        self.policies: dict[int, tuple[int, int | None]] = {}
+        for ids, *_columns, flags_, owners, _ in kinds.get(_POLICIES, ()):
+            self.policies = {id_: (bits, owner) for id_, bits, owner in zip(ids, flags_, owners, strict=True)}
+
+    def read(self, orders: Sequence[NewOrder], accounts: Sequence[tuple[int, int]]) -> None:
+        loaded = self.loaded
+        for ids, wallets, prices, quantities, account, receiving, flags, _, words in self.kinds.get(_INBOX, ()):
+            orders_ = self._read((ids, wallets, prices, quantities, account, receiving, flags, repeat(0)))
+            for word, working in zip(words, orders_, strict=True):
+                loaded.inbox[working.wallet, word] = working
+        for ids, *_columns, known, _ in self.kinds.get(_NEW, ()):
+            self._read_new(orders, accounts, ids, known)
+        for *columns, _ in self.kinds.get(_BOOK, ()):
+            loaded.resting += self._read(columns, resting=True)
+
+    def _read(self, columns: Sequence[Iterable[int]], *, resting: bool = False) -> Iterator[Working]:
+        """Orders that are in the database."""
+        tags = tags_of(self.cursor, columns[1])
+        for id_, wallet, price, quantity, account, receiving, bits, priority in zip(*columns, strict=False):
+            side = "BUY" if bits & _BUYS else "SELL"
+            rates = _rates(bits) if bits >> _MAKER_FEE_SHIFT else _NO_RATES
+            working = Working(id_, wallet, side, price, quantity, priority, account, receiving, tags[wallet])
+            self._finish(working, wallet, bits, rates, resting=resting)
+            yield working
+
+    def _read_new(
+        self,
+        orders: Sequence[NewOrder],
+        accounts: Sequence[tuple[int, int]],
+        ids: Sequence[int],
+        known: Sequence[int | None],
+    ) -> None:
+        """The caller's, but for those that were asked for before."""
+        loaded = self.loaded
+        rates, now = (loaded.maker_bp, loaded.taker_bp), loaded.now
+        tags = tags_of(self.cursor, (order.wallet_id for order in orders))
+        for id_, before, order, (account, receiving) in zip(ids, known, orders, accounts, strict=True):
+            if before is None:
+                wallet, side = order.wallet_id, order.side
+                working = Working(
+                    id_, wallet, side, order.limit_price, order.quantity, 0, account, receiving, tags[wallet]
+                )
+                self._finish(working, wallet, _bits_of(order, now), rates)
+                loaded.new[order.key] = working
+
+    def _finish(self, order: Working, wallet: int, bits: int, rates: tuple[int, int], *, resting: bool = False) -> None:
+        """What its wallet's policies and its own bits say of it."""
+        policy, owner = self.policies.get(wallet, _PLAIN)
+        if owner is not None:
+            order.owner = owner
+        order.wallet, (order.maker_bp, order.taker_bp) = wallet, rates
+        trait = resting, policy & (_FROZEN | _MAY_NOT_SELL) | bits & _IS_OVER | (order.side == BUY)
+        refusal = self.refusals.get(trait)
+        if refusal is None:
+            refusal = self.refusals[trait] = _refusal(self.loaded, trait[1], resting=resting)
+        order.refusal = refusal
+        if bits & _NOT_PLAIN:
+            order.stays, order.fill_or_kill = not bits & _IMMEDIATE, bool(bits & _FILL_OR_KILL)
+            order.post_only, order.at_market = bool(bits & _POST_ONLY), bool(bits & _AT_MARKET)
+            order.self_trade = _SELF_TRADES[bits >> _SELF_TRADE_SHIFT & 3]
+        if self.all_special or policy & _SPECIAL:
+            self.loaded.special.append(order)
+
+
+def _bits_of(order: NewOrder, now: datetime) -> int:
+    """What the order says of itself, as market_enter does of those in the database."""
+    bits = options_of(order)
+    if order.expires_at is not None and order.expires_at <= now:
+        bits |= _IS_OVER
+    if order.time_in_force in {"IOC", "FOK"}:
+        bits |= _IMMEDIATE | (_FILL_OR_KILL if order.time_in_force == "FOK" else 0)
+    return bits
+
+
 def _read_head(head: tuple[Any, ...]) -> Loaded:
-    _, instrument_id, last_priority, last_event, last_trade, now_us, expires_us, flags, last_price, word, tags = head
-    phase, code = word.split(" ", 1)
+    """What stands in the first row: each array of one, but for the words."""
+    *numbers, words = head[1:]
+    instrument_id, last_priority, last_event, last_trade, now_us, expires_us, flags, last_price = (
+        number for (number,) in numbers
+    )
+    phase, code, base_tag, price_tag = words
     now = _EPOCH + timedelta(microseconds=now_us)
     base = Asset(
         code=code,
@@ -183,17 +285,19 @@ def _read_head(head: tuple[Any, ...]) -> Loaded:
     )
     price = Asset(code="CREDITS", kind=Asset.Kind.CREDITS, paused_at=now if flags & _PRICE_PAUSED else None)
     loaded = Loaded(
-        instrument_id, last_priority, last_event, last_trade, last_price, now, phase, code, base, price, tags[:32],
-        tags[32:],
+        instrument_id, last_priority, last_event, last_trade, last_price, now, phase, code, base, price,
+        bytes.fromhex(base_tag), bytes.fromhex(price_tag),
     )  # fmt: skip
     loaded.maker_bp, loaded.taker_bp = _rates(flags)
     return loaded
 
 
-def _read_rules(loaded: Loaded, row: tuple[Any, ...]) -> None:
+def _read_rules(loaded: Loaded, columns: tuple[Any, ...]) -> None:
     """A second row about the instrument, where it has fees, bands or an auction."""
-    _, fees_account, static_bp, dynamic_bp, reference, uncross_us, uncross_price, _, _, _, fees_tag = row
-    loaded.fees_account, loaded.fees_tag = fees_account or 0, fees_tag or b""
+    fees_account, static_bp, dynamic_bp, reference, uncross_us, uncross_price, _, _, fees_tag = (
+        value for (value,) in columns
+    )
+    loaded.fees_account, loaded.fees_tag = fees_account or 0, bytes.fromhex(fees_tag or "")
     loaded.static_band_bp, loaded.dynamic_band_bp, loaded.reference_price = static_bp, dynamic_bp, reference
     loaded.uncross_at = None if uncross_us is None else _EPOCH + timedelta(microseconds=uncross_us)
     loaded.uncross_price = uncross_price

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
+from typing import NamedTuple
 
 BUY, SELL = "BUY", "SELL"
 
@@ -19,8 +20,7 @@ class BookOrder:
     priority: int = 0
 
 
-@dataclass(slots=True, frozen=True)
-class Fill:
+class Fill(NamedTuple):
     """What matching takes from one resting order."""
 
     maker: BookOrder

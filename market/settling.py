@@ -60,8 +60,9 @@ def write(
         copy_batch(cursor, loaded, [pair for pair in new if _is_plain(*pair)], before, falls, trades)
         new = [pair for pair in new if not _is_plain(*pair)]
         before, falls, trades = {}, [], []
-    entries = [*falls, *trade_entries(loaded, trades), *rises]
-    sides = [(place, *side) for place, trade in enumerate(trades, 1) for side in postings(loaded, trade)]
+    theirs = [postings(loaded, trade) for trade in trades]
+    entries = [*falls, *trade_entries(loaded, trades, theirs), *rises]
+    sides = [(place, *side) for place, posted in enumerate(theirs, 1) for side in posted]
     said = bool(outcome.levels or outcome.trades)
     cursor.execute(
         _WRITE,

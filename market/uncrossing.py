@@ -118,7 +118,7 @@ def _load(
         prepare=True,
         binary=True,
     )
-    loaded = read(cursor.fetchall())
+    loaded = read(cursor, cursor.fetchall())
     if not loaded.may_trade:
         raise NotNow
     refuse_special(loaded)

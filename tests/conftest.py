@@ -57,11 +57,13 @@ def empty_database() -> None:
 
 
 @pytest.fixture(autouse=True)
-def _no_instruments_remembered() -> Iterator[None]:
-    """A code has another id in the next test's empty database."""
+def _nothing_remembered() -> Iterator[None]:
+    """An instrument's code and a wallet's accounts have other ids in the next test's empty database."""
     yield
     if "portal.api.finding" in sys.modules:
         sys.modules["portal.api.finding"].instrument_id.cache_clear()
+    if "market.known" in sys.modules:
+        sys.modules["market.known"].forget()
 
 
 @pytest.fixture(autouse=True)

@@ -19,7 +19,7 @@ def main() -> None:
     from ledger.models import Asset
     from market.auctions.pairing import pair_off, settle_price
     from market.batch import Clearing, Outcome, Working, clear_batch
-    from market.entries import hold_entries, trade_entries
+    from market.entries import hold_entries, postings, trade_entries
     from market.loading import Loaded, rules_of
 
     asked = json.load(sys.stdin)
@@ -39,7 +39,8 @@ def main() -> None:
         for account, change in outcome.held.items():
             available[account] -= change
         falls, rises = hold_entries(loaded, outcome)
-        for entry in [*falls, *trade_entries(loaded, outcome.trades), *rises]:
+        sides = [postings(loaded, trade) for trade in outcome.trades]
+        for entry in [*falls, *trade_entries(loaded, outcome.trades, sides), *rises]:
             digest.update(entry.body)
         for trade in outcome.trades:
             buyers_fee, sellers_fee = trade.fees_of_both

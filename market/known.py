@@ -1,0 +1,61 @@
+"""What never changes of a wallet, remembered in the process: its public id, and its accounts for an instrument.
+
+Only what is asked for the first time is read. A transaction that is rolled back may take an account with it that it
+has opened: whoever finds that one of them is not there calls forget() and asks again.
+"""
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import psycopg
+
+from ledger.arrays import integers
+
+# Of each kind; beyond that it starts anew.
+_MOST = 200_000
+
+
+class Accounts(NamedTuple):
+    """A wallet's two accounts for an instrument: of its series, and of credits."""
+
+    base: int
+    price: int
+
+
+_accounts: dict[tuple[int, int], Accounts] = {}
+_tags: dict[int, bytes] = {}
+
+
+def accounts_for(
+    cursor: psycopg.Cursor[Any], instrument_id: int, wallet_ids: Iterable[int]
+) -> dict[tuple[int, int], Accounts]:
+    """By instrument and wallet. What a wallet does not have yet is opened."""
+    missing = {wallet for wallet in wallet_ids if (instrument_id, wallet) not in _accounts}
+    if missing:
+        if len(_accounts) > _MOST:
+            _accounts.clear()
+        cursor.execute(
+            "SELECT * FROM market_accounts(%s::bigint, %s::bigint[])", [instrument_id, integers(sorted(missing))]
+        )
+        for wallet, base, price in cursor.fetchall():
+            _accounts[instrument_id, wallet] = Accounts(base, price)
+    return _accounts
+
+
+def tags_of(cursor: psycopg.Cursor[Any], wallet_ids: Iterable[int]) -> dict[int, bytes]:
+    """The bytes of the wallets' public ids, as the ledger's log names them."""
+    missing = {wallet for wallet in wallet_ids if wallet not in _tags}
+    if missing:
+        if len(_tags) > _MOST:
+            _tags.clear()
+        cursor.execute(
+            "SELECT id, public_id FROM ledger_wallet WHERE id = ANY (%s::bigint[])", [integers(missing)], binary=True
+        )
+        _tags.update((id_, public_id.bytes) for id_, public_id in cursor.fetchall())
+    return _tags
+
+
+def forget() -> None:
+    """All is asked for anew."""
+    _accounts.clear()
+    _tags.clear()
