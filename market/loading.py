@@ -19,7 +19,7 @@ from market.matching import BUY
 from market.models import Instrument
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-# Kinds of rows and bits of `flags` as market_enter sets them (migration 0009). Above the bits stand the fee rates.
+# Kinds of rows and bits of `flags` as market_enter sets them (migration 0011). Above the bits stand the fee rates.
 _HEAD, _INBOX, _BOOK, _ACCOUNTS, _NEW, _POLICIES, _RULES = range(7)
 _MAKER_FEE_SHIFT, _TAKER_FEE_SHIFT, _FEE_MASK = 16, 32, 0xFFFF
 _NO_RATES = (0, 0)

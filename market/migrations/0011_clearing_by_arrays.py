@@ -280,7 +280,7 @@ def _reversed(function: str, sql: str) -> str:
 
 
 class Migration(migrations.Migration):
-    dependencies = [("market", "0008_offerings")]
+    dependencies = [("market", "0010_circles")]
 
     operations = [
         migrations.RunSQL(ROWS, ROWS_REVERSE),
