@@ -86,7 +86,7 @@ def clear_locked(
     lock and the orders are in the inbox. Raises AuctionDue where an auction is to be ended first, and
     AmendmentRefused where the `amended` order would be rejected: it is to stay as it was."""
     assert_in_transaction()
-    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
+    with connection.wrap_database_errors, psycopg.RawCursor(connection.connection) as cursor:
         loaded = enter(cursor, instrument_id, orders, block=block)
         while loaded is not None and (refused := refuse_special(loaded)):
             # What was read reaches only as far as needed with these: take them out, then read again without them.
@@ -104,7 +104,7 @@ def clear_locked(
 
 
 def _settle(
-    cursor: psycopg.Cursor[Any],
+    cursor: psycopg.RawCursor[Any],
     loaded: Loaded,
     waiting: Sequence[Working],
     resting: Sequence[Working],

@@ -41,7 +41,7 @@ _word = lru_cache(500)(text)
 
 
 def copy_batch(
-    cursor: psycopg.Cursor[Any],
+    cursor: psycopg.RawCursor[Any],
     loaded: Loaded,
     new: Sequence[tuple[Working, NewOrder]],
     before: dict[int, int],
@@ -71,11 +71,11 @@ def copy_batch(
     _copy(cursor, f"market_trade ({_TRADES}{_TRADE_FEES * charged})", rows, bytes)
 
 
-def _numbered(cursor: psycopg.Cursor[Any], before: dict[int, int], count: int) -> list[int]:
+def _numbered(cursor: psycopg.RawCursor[Any], before: dict[int, int], count: int) -> list[int]:
     """Ids for so many entries, and the changes of held that come before the postings."""
     cursor.execute(
-        "SELECT ARRAY(SELECT nextval('ledger_entry_id_seq') FROM generate_series(1, %s::integer)),"
-        " ledger_change_held(%s::bigint[], %s::bigint[])",
+        "SELECT ARRAY(SELECT nextval('ledger_entry_id_seq') FROM generate_series(1, $1::integer)),"
+        " ledger_change_held($2::bigint[], $3::bigint[])",
         [str(count), integers(before), integers(before.values())],
         prepare=True,
         binary=True,
@@ -86,7 +86,7 @@ def _numbered(cursor: psycopg.Cursor[Any], before: dict[int, int], count: int) -
     return ids
 
 
-def _copy(cursor: psycopg.Cursor[Any], table: str, rows: bytes, next_rows: Callable[[], bytes]) -> bytes:
+def _copy(cursor: psycopg.RawCursor[Any], table: str, rows: bytes, next_rows: Callable[[], bytes]) -> bytes:
     """Send the rows, and put the next table's together while Postgres takes these in."""
     if not rows:
         return next_rows()

@@ -27,7 +27,7 @@ _tags: dict[int, bytes] = {}
 
 
 def accounts_for(
-    cursor: psycopg.Cursor[Any], instrument_id: int, wallet_ids: Iterable[int]
+    cursor: psycopg.RawCursor[Any], instrument_id: int, wallet_ids: Iterable[int]
 ) -> dict[tuple[int, int], Accounts]:
     """By instrument and wallet. What a wallet does not have yet is opened."""
     missing = {wallet for wallet in wallet_ids if (instrument_id, wallet) not in _accounts}
@@ -35,21 +35,21 @@ def accounts_for(
         if len(_accounts) > _MOST:
             _accounts.clear()
         cursor.execute(
-            "SELECT * FROM market_accounts(%s::bigint, %s::bigint[])", [instrument_id, integers(sorted(missing))]
+            "SELECT * FROM market_accounts($1::bigint, $2::bigint[])", [instrument_id, integers(sorted(missing))]
         )
         for wallet, base, price in cursor.fetchall():
             _accounts[instrument_id, wallet] = Accounts(base, price)
     return _accounts
 
 
-def tags_of(cursor: psycopg.Cursor[Any], wallet_ids: Iterable[int]) -> dict[int, bytes]:
+def tags_of(cursor: psycopg.RawCursor[Any], wallet_ids: Iterable[int]) -> dict[int, bytes]:
     """The bytes of the wallets' public ids, as the ledger's log names them."""
     missing = {wallet for wallet in wallet_ids if wallet not in _tags}
     if missing:
         if len(_tags) > _MOST:
             _tags.clear()
         cursor.execute(
-            "SELECT id, public_id FROM ledger_wallet WHERE id = ANY (%s::bigint[])", [integers(missing)], binary=True
+            "SELECT id, public_id FROM ledger_wallet WHERE id = ANY ($1::bigint[])", [integers(missing)], binary=True
         )
         _tags.update((id_, public_id.bytes) for id_, public_id in cursor.fetchall())
     return _tags

@@ -11,6 +11,7 @@ import psycopg
 from ledger.arrays import integers, optional_integers, texts
 from ledger.governance.policies import refusal_for
 from ledger.models import Asset, Entry, Wallet
+from ledger.statements import call
 from market.answers import NewOrder
 from market.bands import band
 from market.batch import CANCEL_BOTH, CANCEL_NEWEST, CANCEL_OLDEST, DECREMENT, OPEN_RULES, Rules, Working
@@ -37,10 +38,13 @@ _SHUT: dict[str, str] = {
     Instrument.Phase.CLOSED: "instrument_closed",
 }
 
-_ENTER = (
-    "SELECT * FROM market_enter(%s::bigint, %s::boolean, %s::bigint[], %s::bigint[], %s::bigint[], %s::text[],"
-    " %s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint,"
-    " %s::bigint, %s::bigint, %s::bigint, %s::bigint, %s::bigint)"
+_ENTER = call(
+    "market_enter",
+    [
+        *["bigint", "boolean", "bigint[]", "bigint[]", "bigint[]"],  # of the instrument; wallets and their accounts
+        *["text[]", "bigint[]", "bigint[]", "text[]", "text[]", "bigint[]", "bigint[]", "bigint[]"],  # orders
+        *["bigint"] * 6,  # how far into the book they reach
+    ],
 )
 _PLAIN = (0, None)
 # Columns of what was read, one row of them for each kind.
@@ -105,7 +109,9 @@ def rules_of(instrument: Instrument | Loaded) -> Rules:
     )
 
 
-def enter(cursor: psycopg.Cursor[Any], instrument_id: int, orders: Sequence[NewOrder], *, block: bool) -> Loaded | None:
+def enter(
+    cursor: psycopg.RawCursor[Any], instrument_id: int, orders: Sequence[NewOrder], *, block: bool
+) -> Loaded | None:
     """Lock and read; None when another process has the lock, and then the orders are in the inbox."""
     accounts = accounts_of(cursor, instrument_id, orders)
     sets = _enter(cursor, instrument_id, orders, accounts, block=block)
@@ -118,7 +124,9 @@ def enter(cursor: psycopg.Cursor[Any], instrument_id: int, orders: Sequence[NewO
     return enter(cursor, instrument_id, orders, block=block)
 
 
-def accounts_of(cursor: psycopg.Cursor[Any], instrument_id: int, orders: Sequence[NewOrder]) -> list[tuple[int, int]]:
+def accounts_of(
+    cursor: psycopg.RawCursor[Any], instrument_id: int, orders: Sequence[NewOrder]
+) -> list[tuple[int, int]]:
     """What each order pays from and receives in."""
     known = accounts_for(cursor, instrument_id, (order.wallet_id for order in orders))
     pairs = [(order.side, known[instrument_id, order.wallet_id]) for order in orders]
@@ -126,7 +134,7 @@ def accounts_of(cursor: psycopg.Cursor[Any], instrument_id: int, orders: Sequenc
 
 
 def _enter(
-    cursor: psycopg.Cursor[Any],
+    cursor: psycopg.RawCursor[Any],
     instrument_id: int,
     orders: Sequence[NewOrder],
     accounts: Sequence[tuple[int, int]],
@@ -166,7 +174,7 @@ def _enter(
 
 
 def read(
-    cursor: psycopg.Cursor[Any],
+    cursor: psycopg.RawCursor[Any],
     sets: Sets,
     orders: Sequence[NewOrder] = (),
     accounts: Sequence[tuple[int, int]] = (),
@@ -188,7 +196,7 @@ class _Orders:
     """Orders as they are read, with what their wallets may do."""
 
     def __init__(
-        self, cursor: psycopg.Cursor[Any], loaded: Loaded, flags: int, kinds: dict[int, list[tuple[Any, ...]]]
+        self, cursor: psycopg.RawCursor[Any], loaded: Loaded, flags: int, kinds: dict[int, list[tuple[Any, ...]]]
     ) -> None:
         self.cursor = cursor
         self.loaded = loaded

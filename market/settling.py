@@ -8,6 +8,7 @@ from typing import Any
 import psycopg
 
 from ledger.arrays import byte_strings, integers, optional_integers, texts
+from ledger.statements import call
 from market.answers import NewOrder
 from market.batch import Outcome, Working
 from market.copying import copy_batch
@@ -17,33 +18,26 @@ from market.loading import Loaded, expiry_of, options_of
 # From about this many rows on COPY is faster than arrays (clearing.md).
 COPY_FROM = 50
 
-_WRITE = f"SELECT market_write(%s::bigint, %s::timestamptz, {', '.join(['%s::{}'] * 54)})".format(
-    *["bigint[]"] * 2,  # changes of held before the postings
-    *["text[]", "text[]", "bytea[]", "bytea[]", "bigint"],  # entries: falls of holds, trades, rises of holds
-    *["bigint[]"] * 3,  # postings: of which trade, account, amount
-    *["bigint[]", "bigint[]", "text[]", "bigint[]", "bigint[]", "bigint[]", "bigint[]"],  # trades
-    *["bigint[]"] * 2,  # and after
-    *[
-        "bigint[]",
-        "text[]",
-        "bigint[]",
-        "bigint[]",
-        "bigint[]",
-        "bigint[]",
-        "text[]",
-        "bigint[]",
-        "bigint[]",
-    ],  # changed orders
-    *["bigint[]", "bigint[]", "bigint[]", "bigint[]", "text[]", "bigint[]", "bigint[]", "text[]", "text[]"],  # new
-    *["text[]", "bigint[]", "bigint[]", "bigint[]", "bigint[]", "text[]"],  # and how they ended up
-    *["bigint[]"] * 4,  # what is not plain about them, and the fees they have paid
-    *["bigint"] * 2,  # and their fee rates
-    *["bigint", "bigint", "bigint", "bigint", "text"],  # the instrument's counters and the event
+_WRITE = call(
+    "market_write",
+    [
+        *["bigint", "timestamptz", "bigint[]", "bigint[]"],  # of the instrument; changes of held before the postings
+        *["text[]", "text[]", "bytea[]", "bytea[]", "bigint"],  # entries: falls of holds, trades, rises of holds
+        *["bigint[]"] * 3,  # postings: of which trade, account, amount
+        *["bigint[]", "bigint[]", "text[]", "bigint[]", "bigint[]", "bigint[]", "bigint[]"],  # trades
+        *["bigint[]"] * 2,  # changes of held after
+        *["bigint[]", "text[]", *["bigint[]"] * 4, "text[]", "bigint[]", "bigint[]"],  # changed orders
+        *["bigint[]", "bigint[]", "bigint[]", "bigint[]", "text[]", "bigint[]", "bigint[]", "text[]", "text[]"],  # new
+        *["text[]", "bigint[]", "bigint[]", "bigint[]", "bigint[]", "text[]"],  # and how they ended up
+        *["bigint[]"] * 4,  # what is not plain about them, and the fees they have paid
+        *["bigint"] * 2,  # and their fee rates
+        *["bigint", "bigint", "bigint", "bigint", "text"],  # the instrument's counters and the event
+    ],
 )
 
 
 def write(
-    cursor: psycopg.Cursor[Any], loaded: Loaded, outcome: Outcome, new: Sequence[tuple[Working, NewOrder]]
+    cursor: psycopg.RawCursor[Any], loaded: Loaded, outcome: Outcome, new: Sequence[tuple[Working, NewOrder]]
 ) -> None:
     """`new` are the orders that are not in the database yet."""
     # What is available already may be held before the postings, with the before; only the rest must come after them.

@@ -11,6 +11,7 @@ from typing import Any
 import psycopg
 from django.db import connection, transaction
 
+from ledger.statements import call
 from market.auctions.pairing import pair_off, settle_price
 from market.auctions.reads import edges, reference_of
 from market.batch import Outcome
@@ -27,6 +28,7 @@ class NotNow(Exception):
     """The series is paused, or has expired: nothing may be traded."""
 
 
+_AUCTION = call("market_auction", ["bigint"] * 4)
 # So many orders of each side, and trades, in one transaction.
 CHUNK = 1000
 _EVERYTHING = 2**40
@@ -70,7 +72,7 @@ def _fix_price(instrument: Instrument) -> bool:
     highest_bid, lowest_ask, ends = edges(instrument.id)
     if highest_bid is None or lowest_ask is None or highest_bid < lowest_ask:
         return False
-    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
+    with connection.wrap_database_errors, psycopg.RawCursor(connection.connection) as cursor:
         loaded = _load(cursor, instrument, lowest_ask, highest_bid, _EVERYTHING)
         found, outcome = settle_price(
             loaded.resting, reference_of(instrument), ends=ends, available=loaded.available,
@@ -92,7 +94,7 @@ def _settle_some(instrument: Instrument) -> None:
     assert price is not None
     offering = open_offering(instrument.id)
     first = offering is not None and offering.set_aside_left > 0
-    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
+    with connection.wrap_database_errors, psycopg.RawCursor(connection.connection) as cursor:
         # A small holder's bid may stand anywhere in the line.
         loaded = _load(cursor, instrument, price, price, _EVERYTHING if first else CHUNK)
         if offering is not None and first:
@@ -110,10 +112,10 @@ def _settle_some(instrument: Instrument) -> None:
 
 
 def _load(
-    cursor: psycopg.Cursor[Any], instrument: Instrument, lowest_buy: int, highest_sell: int, limit: int
+    cursor: psycopg.RawCursor[Any], instrument: Instrument, lowest_buy: int, highest_sell: int, limit: int
 ) -> Loaded:
     cursor.execute(
-        "SELECT * FROM market_auction(%s::bigint, %s::bigint, %s::bigint, %s::bigint)",
+        _AUCTION,
         [instrument.id, str(lowest_buy), str(highest_sell), str(limit)],
         prepare=True,
         binary=True,
@@ -125,7 +127,7 @@ def _load(
     return loaded
 
 
-def _write(cursor: psycopg.Cursor[Any], loaded: Loaded, outcome: Outcome) -> None:
+def _write(cursor: psycopg.RawCursor[Any], loaded: Loaded, outcome: Outcome) -> None:
     if outcome.changed:
         write(cursor, loaded, outcome, [])
 

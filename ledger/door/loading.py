@@ -24,16 +24,14 @@ from ledger.governance.rules import (
     limit_of,
     wallet_rules,
 )
+from ledger.statements import call
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-_ENTER = (
-    "SELECT * FROM ledger_enter(%s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::uuid[], %s::text[],"
-    " %s::text[])"
-)
+_ENTER = call("ledger_enter", [*["bigint[]"] * 4, "uuid[]", *["text[]"] * 2])
 
 
-def enter(cursor: psycopg.Cursor[Any], rows: Sequence[Request]) -> Book:
+def enter(cursor: psycopg.RawCursor[Any], rows: Sequence[Request]) -> Book:
     """Lock and read. With the locks comes the instant: what follows in time follows in the log."""
     pairs: dict[tuple[int, int], None] = {}
     accounts: list[int] = []

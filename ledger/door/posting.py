@@ -61,7 +61,7 @@ def _post(rows: Sequence[Request]) -> list[Answer]:
 def _decide_and_write(rows: Sequence[Request]) -> list[Answer]:
     with connection.wrap_database_errors:
         connection.ensure_connection()
-        cursor = psycopg.Cursor(connection.connection)
+        cursor = psycopg.RawCursor(connection.connection)
         batch = Batch(enter(cursor, rows))
         answers = batch.decide(rows)
         if batch.entries:

@@ -25,6 +25,7 @@ from ledger.door.copying import (
 )
 from ledger.door.deciding import Batch
 from ledger.door.requests import HoldState, PlannedEntry
+from ledger.statements import call
 
 # From about this many entries on COPY is faster than arrays.
 COPY_FROM = 50
@@ -45,11 +46,10 @@ _HELD = [
 ]
 
 
-def _call(types: Sequence[str]) -> str:
-    return f"SELECT * FROM ledger_write(%s::timestamptz, {', '.join(f'%s::{type_}[]' for type_ in types)})"  # noqa: S608
-
-
-_WRITE_TRANSFERS, _WRITE = _call(_TRANSFERS), _call(_TRANSFERS + _HELD)
+_WRITE_TRANSFERS, _WRITE = (
+    call("ledger_write", ["timestamptz", *(f"{type_}[]" for type_ in types)])
+    for types in (_TRANSFERS, _TRANSFERS + _HELD)
+)
 
 _KEYS = "ledger_idempotencykey (scope, key, content, entry_id, hold_id, created_at)"
 _HOLDS = (
@@ -58,7 +58,7 @@ _HOLDS = (
 )
 
 
-def write(cursor: psycopg.Cursor[Any], batch: Batch) -> None:
+def write(cursor: psycopg.RawCursor[Any], batch: Batch) -> None:
     """Write it, and tell entries and holds their ids."""
     before, after = _changes_of_held(batch)
     if len(batch.entries) >= COPY_FROM:
@@ -142,11 +142,11 @@ def _changes(held: dict[int, int]) -> list[str]:
     return [integers(held), integers(held.values())]
 
 
-def _copy_all(cursor: psycopg.Cursor[Any], batch: Batch, before: dict[int, int], after: dict[int, int]) -> None:
+def _copy_all(cursor: psycopg.RawCursor[Any], batch: Batch, before: dict[int, int], after: dict[int, int]) -> None:
     cursor.execute(
-        "SELECT ARRAY(SELECT nextval('ledger_entry_id_seq') FROM generate_series(1, %s::integer)),"
-        " ARRAY(SELECT nextval('ledger_hold_id_seq') FROM generate_series(1, %s::integer)),"
-        " ledger_change_held(%s::bigint[], %s::bigint[])",
+        "SELECT ARRAY(SELECT nextval('ledger_entry_id_seq') FROM generate_series(1, $1::integer)),"
+        " ARRAY(SELECT nextval('ledger_hold_id_seq') FROM generate_series(1, $2::integer)),"
+        " ledger_change_held($3::bigint[], $4::bigint[])",
         [str(len(batch.entries)), str(len(batch.placed)), integers(before), integers(before.values())],
         prepare=True,
         binary=True,
@@ -164,13 +164,13 @@ def _copy_all(cursor: psycopg.Cursor[Any], batch: Batch, before: dict[int, int],
         _resolve(cursor, batch)
     if after:
         cursor.execute(
-            "SELECT ledger_change_held(%s::bigint[], %s::bigint[])",
+            "SELECT ledger_change_held($1::bigint[], $2::bigint[])",
             [integers(after), integers(after.values())],
             prepare=True,
         )
 
 
-def _copy_entries(cursor: psycopg.Cursor[Any], batch: Batch) -> None:
+def _copy_entries(cursor: psycopg.RawCursor[Any], batch: Batch) -> None:
     """Entries, postings and keys; what comes next is put together while Postgres takes in the one before."""
     with cursor.copy(f"COPY {ENTRIES} FROM STDIN (FORMAT BINARY)") as copy:
         copy.write(HEADER)
@@ -219,11 +219,11 @@ def _hold_rows(holds: Sequence[HoldState], now: datetime) -> bytes:
     return b"".join(parts)
 
 
-def _resolve(cursor: psycopg.Cursor[Any], batch: Batch) -> None:
+def _resolve(cursor: psycopg.RawCursor[Any], batch: Batch) -> None:
     cursor.execute(
         "UPDATE ledger_hold h SET status = r.status, captured_amount = r.captured, resolved_entry = r.entry,"
-        " resolved_at = greatest(%s::timestamptz, h.placed_at)"
-        " FROM unnest(%s::bigint[], %s::text[], %s::bigint[], %s::bigint[]) AS r (id, status, captured, entry)"
+        " resolved_at = greatest($1::timestamptz, h.placed_at)"
+        " FROM unnest($2::bigint[], $3::text[], $4::bigint[], $5::bigint[]) AS r (id, status, captured, entry)"
         " WHERE h.id = r.id",
         [
             batch.book.now,
@@ -236,7 +236,7 @@ def _resolve(cursor: psycopg.Cursor[Any], batch: Batch) -> None:
     )
 
 
-def _copy(cursor: psycopg.Cursor[Any], table: str, rows: bytes) -> None:
+def _copy(cursor: psycopg.RawCursor[Any], table: str, rows: bytes) -> None:
     if not rows:
         return
     with cursor.copy(f"COPY {table} FROM STDIN (FORMAT BINARY)") as copy:

@@ -67,7 +67,7 @@ def test_no_more_is_read_than_the_quantity_reaches():
         placed(instrument, maker, "SELL", 5, 200 + n)
 
     with transaction.atomic(), connection.cursor():
-        cursor = psycopg.Cursor(connection.connection)
+        cursor = psycopg.RawCursor(connection.connection)
         loaded = enter(cursor, instrument.id, [new_order(instrument, taker, "BUY", 11, 300)], block=True)
 
     assert [order.limit_price for order in loaded.resting] == [200, 201, 202]
@@ -79,7 +79,7 @@ def test_accounts_that_went_with_a_transaction_are_opened_again():
 
     def remembered():
         with connection.cursor():
-            return accounts_for(psycopg.Cursor(connection.connection), instrument.id, [wallet.id])[
+            return accounts_for(psycopg.RawCursor(connection.connection), instrument.id, [wallet.id])[
                 instrument.id, wallet.id
             ]
 
