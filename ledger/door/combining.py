@@ -1,20 +1,33 @@
-"""Callers of one process work together: the first becomes the leader, works for all who came meanwhile, hands on."""
+"""Callers of one process work together: who comes first works alone, and what comes meanwhile is worked on as one.
 
+A caller who finds nobody at work does its own at once, in its own thread. Those who come meanwhile wait, and a clerk, a
+thread with a connection of its own, takes on all of them in one transaction, then all who came during that, until no
+more come. One connection that is always busy is faster than many in turn, whose plans and caches have gone cold, and a
+caller that is answered has nothing left to do for the others.
+"""
+
+import copy
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Generic, TypeVar
+
+from django.db import DEFAULT_DB_ALIAS, connections
+from django.db.utils import load_backend
 
 Asked = TypeVar("Asked")
 Answered = TypeVar("Answered")
 
 # The most requests one transaction takes on.
 LARGEST_BATCH = 1000
-# How long a leader waits for company, at most: a fraction of what a batch takes.
+# How long the clerk waits for company, at most: a fraction of what a batch takes.
 _LONGEST_WAIT_SECONDS = 0.0012
+# A clerk that nobody called for so long goes home, and its connection is closed.
+IDLE_SECONDS = 5.0
 
 
 class _Ticket(Generic[Asked, Answered]):
-    """One caller's requests. Its lock is released once: with answers, with an error, or to make it the leader."""
+    """One caller's requests. Its lock is released once, with answers or with an error."""
 
     __slots__ = ("_gate", "answers", "error", "is_shared", "requests")
 
@@ -40,68 +53,107 @@ class Combiner(Generic[Asked, Answered]):
         self._work = work
         self._mutex = threading.Lock()
         self._queue: list[_Ticket[Asked, Answered]] = []
-        self._led = False
+        # Somebody is at work, or has been called to it; whoever comes now waits.
+        self._busy = False
+        # How many callers the clerk's last batch had.
         self._last = 0
-        # How many the leader waits for; whoever makes the number full lets go of the gate.
+        # How many the clerk waits for; whoever makes the number full lets go of the gate.
         self._wanted = 0
-        self._gate = threading.Lock()
-        self._gate.acquire()
+        self._gate = _shut()
+        self._has_clerk = False
+        self._called = _shut()
 
     def submit(self, requests: Sequence[Asked]) -> list[Answered]:
         ticket: _Ticket[Asked, Answered] = _Ticket(requests)
         with self._mutex:
-            self._queue.append(ticket)
-            leads, self._led = not self._led, True
-            if 0 < self._wanted <= len(self._queue):
-                self._wanted = 0
-                self._gate.release()
-        if not leads:
-            ticket.wait()
-        if ticket.answers is None and ticket.error is None:
-            self._lead()
+            works, self._busy = not self._busy, True
+            if not works:
+                self._queue.append(ticket)
+                if 0 < self._wanted <= len(self._queue):
+                    self._wanted = 0
+                    self._gate.release()
+        if works:
+            try:
+                self._answer([ticket])
+            finally:
+                self._hand_over()
+        ticket.wait()
         if ticket.answers is not None:
             return ticket.answers
         assert ticket.error is not None
         if ticket.is_shared:
-            # The batch failed for a reason that may be another caller's. Asking again alone is safe: the requests
-            # have keys, or the failed batch was rolled back.
+            # The batch failed for a reason that may be another caller's, or the clerk's own; nothing of it was done.
             return self._work(requests)
         raise ticket.error
 
-    def _lead(self) -> None:
-        self._gather()
-        batch = self._take()
-        failure: BaseException | None = None
+    def _answer(self, batch: Sequence[_Ticket[Asked, Answered]], *, by_clerk: bool = False) -> None:
+        """Do a batch's work and wake all whose it is."""
         try:
             answers = self._work([request for ticket in batch for request in ticket.requests])
             start = 0
             for ticket in batch:
                 ticket.answers = answers[start : start + len(ticket.requests)]
                 start += len(ticket.requests)
-        except BaseException as error:  # noqa: BLE001 - whatever it is, the others must be woken
-            failure = error
+        except BaseException as error:
+            shared = by_clerk and len(batch) > 1 and _has_done_nothing()
             for ticket in batch:
-                ticket.answers, ticket.is_shared = None, len(batch) > 1
-                ticket.error = error if isinstance(error, Exception) else RuntimeError("the leader was stopped")
+                ticket.answers, ticket.is_shared = None, shared
+                ticket.error = error if isinstance(error, Exception) else RuntimeError("the work was stopped")
+            if not (by_clerk or isinstance(error, Exception)):
+                raise
+        finally:
+            for ticket in batch:
+                ticket.wake()
+
+    def _hand_over(self) -> None:
+        """Those who came meanwhile are the clerk's; where there are none, the next caller works at once."""
         with self._mutex:
-            successor = self._queue[0] if self._queue else None
-            self._led = successor is not None
-        # Our own ticket, first in the batch, has nobody waiting on it.
-        for ticket in batch[1:]:
-            ticket.wake()
-        if successor is not None:
-            successor.wake()
-        if failure is not None and not isinstance(failure, Exception):
-            raise failure
+            if not self._queue:
+                self._busy = False
+                return
+            is_there, self._has_clerk = self._has_clerk, True
+        if is_there:
+            self._called.release()
+            return
+        try:
+            threading.Thread(target=self._clerk, name="clerk", daemon=True).start()
+        except RuntimeError:
+            # No thread is to be had: this one goes on.
+            with self._mutex:
+                self._has_clerk = False
+            self._answer(self._take())
+            self._hand_over()
+
+    def _clerk(self) -> None:
+        with _own_connection():
+            while self._is_wanted():
+                self._gather()
+                batch = self._take()
+                if batch:
+                    self._answer(batch, by_clerk=True)
+                    connections[DEFAULT_DB_ALIAS].close_if_unusable_or_obsolete()
+
+    def _is_wanted(self) -> bool:
+        """Whether to go on: at once while there are callers, else when called; not when nobody has called for long."""
+        with self._mutex:
+            if self._queue or self._last:
+                return True
+            self._busy = False
+        while not self._called.acquire(timeout=IDLE_SECONDS):
+            with self._mutex:
+                # Otherwise somebody is at work, who may call at this very moment.
+                if not self._busy:
+                    self._has_clerk = False
+                    return False
+        return True
 
     def _gather(self) -> None:
         """Wait a moment for those of the last batch, who have just been woken and come back with their next requests.
 
-        Without it batches of one and of all the others take turns, at the price of two for each. Nobody waits when the
-        last batch was small.
+        Without it batches of one and of all the others take turns, at the price of two for each.
         """
         with self._mutex:
-            wanted = (7 * self._last + 7) // 8
+            wanted = max((7 * self._last + 7) // 8, 1)
             if len(self._queue) >= wanted:
                 return
             self._wanted = wanted
@@ -114,7 +166,6 @@ class Combiner(Generic[Asked, Answered]):
             self._gate.acquire()
 
     def _take(self) -> list[_Ticket[Asked, Answered]]:
-        """The leader's own ticket is the first of the queue, always."""
         with self._mutex:
             count, total = 0, 0
             for ticket in self._queue:
@@ -125,3 +176,30 @@ class Combiner(Generic[Asked, Answered]):
             batch, self._queue = self._queue[:count], self._queue[count:]
             self._last = len(batch)
         return batch
+
+
+def _shut() -> threading.Lock:
+    """A lock that whoever waits for it gets when somebody else lets go."""
+    gate = threading.Lock()
+    gate.acquire()
+    return gate
+
+
+def _has_done_nothing() -> bool:
+    """Whether a failed transaction of this thread is known to have been rolled back, or never to have begun. Where the
+    connection was lost it may have been committed."""
+    connection = connections[DEFAULT_DB_ALIAS]
+    return connection.connection is None or connection.is_usable()
+
+
+@contextmanager
+def _own_connection() -> Iterator[None]:
+    """This thread's connection is apart from the pool, all of which those may have who wait for the thread."""
+    settings = copy.deepcopy(connections.settings[DEFAULT_DB_ALIAS])
+    settings["OPTIONS"].pop("pool", None)
+    connection = load_backend(settings["ENGINE"]).DatabaseWrapper(settings, DEFAULT_DB_ALIAS)
+    connections[DEFAULT_DB_ALIAS] = connection
+    try:
+        yield
+    finally:
+        connection.close()

@@ -167,7 +167,7 @@ def test_a_waiting_order_can_be_cancelled_and_a_closing_instrument_empties_its_i
     assert second.held == total_held() == 0
 
 
-class KilledCursor(psycopg.Cursor):
+class KilledCursor(psycopg.RawCursor):
     """Kills its process just before, or just after, the given statement (a COPY counts as one)."""
 
     at: float = 0
@@ -205,7 +205,7 @@ def test_a_process_killed_at_any_statement_of_clearing_leaves_all_or_nothing(siz
 
         def act(point=point, orders=orders):
             KilledCursor.at, KilledCursor.count = point, 0
-            clearing.psycopg.Cursor = KilledCursor
+            clearing.psycopg.RawCursor = KilledCursor
             place_orders(orders)
 
         _, status = os.waitpid(in_child(act), 0)
