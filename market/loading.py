@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from itertools import repeat
 from typing import Any
 
@@ -319,16 +320,23 @@ def _rates(flags: int) -> tuple[int, int]:
 def _refusal(loaded: Loaded, flags: int, *, resting: bool) -> str:
     if flags & _IS_OVER:
         return "order_expired"
-    wallet = Wallet(frozen_at=loaded.now if flags & _FROZEN else None, may_sell=not flags & _MAY_NOT_SELL)
-    buys = bool(flags & _BUYS)
-    if not resting:
-        return refusal_code(
-            phase=loaded.phase, base=loaded.base, price=loaded.price, wallet=wallet, buys=buys, now=loaded.now
-        )
-    # A pause stops arrivals and leaves the book as it is: only the wallet counts.
-    base, price = Asset(code=loaded.code, kind=Asset.Kind.POOL), Asset(code="CREDITS", kind=Asset.Kind.CREDITS)
-    phase = Instrument.Phase.CONTINUOUS
-    return refusal_code(phase=phase, base=base, price=price, wallet=wallet, buys=buys, now=loaded.now)
+    if resting:
+        # A pause stops arrivals and leaves the book as it is: only the wallet counts.
+        return _code_of(flags, Instrument.Phase.CONTINUOUS, False, False, False)
+    base, price = loaded.base, loaded.price
+    is_over = base.expires_at is not None and base.expires_at <= loaded.now
+    return _code_of(flags, loaded.phase, base.paused_at is not None, price.paused_at is not None, is_over)
+
+
+@lru_cache(1000)
+def _code_of(flags: int, phase: str, paused: bool, credits_paused: bool, expired: bool) -> str:
+    """The refusal of an order whose wallet and series have no other rules than these: few cases, asked again and
+    again."""
+    now = _EPOCH
+    base = Asset(kind=Asset.Kind.POOL, paused_at=now if paused else None, expires_at=now if expired else None)
+    price = Asset(code="CREDITS", kind=Asset.Kind.CREDITS, paused_at=now if credits_paused else None)
+    wallet = Wallet(frozen_at=now if flags & _FROZEN else None, may_sell=not flags & _MAY_NOT_SELL)
+    return refusal_code(phase=phase, base=base, price=price, wallet=wallet, buys=bool(flags & _BUYS), now=now)
 
 
 def refusal_code(

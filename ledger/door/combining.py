@@ -22,6 +22,8 @@ Answered = TypeVar("Answered")
 LARGEST_BATCH = 1000
 # How long the clerk waits for company, at most: a fraction of what a batch takes.
 _LONGEST_WAIT_SECONDS = 0.0012
+# So many batches begin at once after nobody came to whom the clerk had given that time.
+_BATCHES_WITHOUT_WAIT = 16
 # A clerk that nobody called for so long goes home, and its connection is closed.
 IDLE_SECONDS = 5.0
 
@@ -60,6 +62,7 @@ class Combiner(Generic[Asked, Answered]):
         # How many the clerk waits for; whoever makes the number full lets go of the gate.
         self._wanted = 0
         self._gate = _shut()
+        self._no_waits = 0
         self._has_clerk = False
         self._called = _shut()
 
@@ -148,19 +151,23 @@ class Combiner(Generic[Asked, Answered]):
         return True
 
     def _gather(self) -> None:
-        """Wait a moment for those of the last batch, who have just been woken and come back with their next requests.
+        """Wait a moment for those of the last batch, who were woken just now and may come back with further requests.
 
-        Without it batches of one and of all the others take turns, at the price of two for each.
+        Without it two halves of the callers take turns, at the price of two batches for each. Where they did not come
+        back, as over a network, there is no waiting for a while.
         """
         with self._mutex:
-            wanted = max((7 * self._last + 7) // 8, 1)
-            if len(self._queue) >= wanted:
+            waiting, expected = len(self._queue), (7 * self._last + 7) // 8
+            if waiting and (self._no_waits or not expected):
+                self._no_waits = max(self._no_waits - 1, 0)
                 return
-            self._wanted = wanted
+            self._wanted = max(waiting + expected, 1)
         if not self._gate.acquire(timeout=_LONGEST_WAIT_SECONDS):
             with self._mutex:
                 if self._wanted:
                     self._wanted = 0
+                    came = len(self._queue) - waiting
+                    self._no_waits = 0 if 2 * came >= expected else _BATCHES_WITHOUT_WAIT
                     return
             # Somebody let go of it at this very moment.
             self._gate.acquire()
@@ -197,6 +204,7 @@ def _own_connection() -> Iterator[None]:
     """This thread's connection is apart from the pool, all of which those may have who wait for the thread."""
     settings = copy.deepcopy(connections.settings[DEFAULT_DB_ALIAS])
     settings["OPTIONS"].pop("pool", None)
+    settings["CONN_MAX_AGE"] = None
     connection = load_backend(settings["ENGINE"]).DatabaseWrapper(settings, DEFAULT_DB_ALIAS)
     connections[DEFAULT_DB_ALIAS] = connection
     try:

@@ -89,7 +89,9 @@ def _reach(*, wanted: str, arriving: str, void: str, flags: str, where: str, ord
     over, may not trade any more (`void`), or gives way to its own owner, gives nothing of it."""
     gathered = GATHERED.replace("\n", "\n    ")
     return f"""
-    IF {wanted} > 0 THEN
+    IF {wanted} > 0 AND EXISTS (
+        SELECT 1 FROM market_order o WHERE o.instrument_id = p_instrument AND o.status = 'OPEN' AND {where}
+    ) THEN
         step := {arriving} * 5 / 4 + 4;
         depth := {wanted};
         LOOP
@@ -170,22 +172,24 @@ BEGIN
     END IF;
 {HEAD}
     -- The inbox: nearly always empty, and so is its index.
-    SELECT 1, {GATHERED}, array_agg(o.word),
-        p_buying + count(*) FILTER (WHERE o.flags & 1 = 1), p_selling + count(*) FILTER (WHERE o.flags & 1 = 0),
-        p_buys + coalesce(sum(o.quantity) FILTER (WHERE o.flags & 1 = 1), 0),
-        greatest(p_highest_buy, max(o.price) FILTER (WHERE o.flags & 1 = 1)),
-        p_sells + coalesce(sum(o.quantity) FILTER (WHERE o.flags & 1 = 0), 0),
-        least(p_lowest_sell, min(o.price) FILTER (WHERE o.flags & 1 = 0)),
-        p_passing || coalesce(array_agg(o.wallet) FILTER (WHERE o.flags & 384 <> 0), '{{}}')
-    INTO r.kind, r.id, r.wallet, r.price, r.quantity, r.account, r.receiving, r.flags, r.extra, r.word,
-        p_buying, p_selling, p_buys, p_highest_buy, p_sells, p_lowest_sell, p_passing
-    FROM (
-        SELECT o.id, o.wallet_id AS wallet, o.limit_price AS price, o.quantity - o.filled_quantity AS quantity,
-            o.account_id AS account, o.receiving_account_id AS receiving,
-            market_traits(o) + CASE WHEN o.expires_at <= moment THEN 512 ELSE 0 END AS flags,
-            0::bigint AS extra, o.client_order_id AS word
-        FROM market_order o WHERE o.instrument_id = p_instrument AND o.status = 'WAITING' ORDER BY o.id LIMIT 2000
-    ) o;{ADD}
+    IF EXISTS (SELECT 1 FROM market_order o WHERE o.instrument_id = p_instrument AND o.status = 'WAITING') THEN
+        SELECT 1, {GATHERED}, array_agg(o.word),
+            p_buying + count(*) FILTER (WHERE o.flags & 1 = 1), p_selling + count(*) FILTER (WHERE o.flags & 1 = 0),
+            p_buys + coalesce(sum(o.quantity) FILTER (WHERE o.flags & 1 = 1), 0),
+            greatest(p_highest_buy, max(o.price) FILTER (WHERE o.flags & 1 = 1)),
+            p_sells + coalesce(sum(o.quantity) FILTER (WHERE o.flags & 1 = 0), 0),
+            least(p_lowest_sell, min(o.price) FILTER (WHERE o.flags & 1 = 0)),
+            p_passing || coalesce(array_agg(o.wallet) FILTER (WHERE o.flags & 384 <> 0), '{{}}')
+        INTO r.kind, r.id, r.wallet, r.price, r.quantity, r.account, r.receiving, r.flags, r.extra, r.word,
+            p_buying, p_selling, p_buys, p_highest_buy, p_sells, p_lowest_sell, p_passing
+        FROM (
+            SELECT o.id, o.wallet_id AS wallet, o.limit_price AS price, o.quantity - o.filled_quantity AS quantity,
+                o.account_id AS account, o.receiving_account_id AS receiving,
+                market_traits(o) + CASE WHEN o.expires_at <= moment THEN 512 ELSE 0 END AS flags,
+                0::bigint AS extra, o.client_order_id AS word
+            FROM market_order o WHERE o.instrument_id = p_instrument AND o.status = 'WAITING' ORDER BY o.id LIMIT 2000
+        ) o;{ADD}
+    END IF;
     IF cardinality(p_passing) > 0 THEN
         passed_owners := ARRAY(
             SELECT coalesce(w.beneficial_owner_id, w.id) FROM ledger_wallet w WHERE w.id = ANY (p_passing));
