@@ -8,7 +8,7 @@ import os
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import median, quantiles
 from typing import Any
@@ -23,6 +23,9 @@ PGBENCH, ORM, RAW = "pgbench TPC-B-like, 8 clients", "ORM, row lock, 8 clients",
 QUIET, SLOWEST = "a quiet order, median, call to committed", "a quiet order, 99 of 100"
 COPY = "COPY of rows as wide as an order's"
 BATCH = "ours, batches of 1000"
+# Batches made for each second of a process: more than it clears.
+READY = 40
+BATCHES = "ours, batches of 1000, 2 instruments by 2 processes"
 DEEP = "ours, batches of 1000, 1 M orders resting"
 
 
@@ -45,6 +48,8 @@ def measure(*, rounds: int, seconds: float) -> list[Row]:
         pgbench, wallets = Pgbench(postgres), some_wallets()
         names = ("H100-2098Q4", "B200-2098Q4", "A100-2098Q4", "H200-2098Q4")
         ours, plain, deep, paged = (some_world(name, wallets) for name in names)
+        # With traders of its own: on common ones each process would wait for the other's accounts.
+        other = some_world("L40S-2098Q4", some_wallets())
         seeds = itertools.count(100, 100)
 
         def rounds_of(points: dict[str, Callable[[int], float]]) -> None:
@@ -57,6 +62,7 @@ def measure(*, rounds: int, seconds: float) -> list[Row]:
             PGBENCH: lambda _: pgbench.tps(clients=CLIENTS, seconds=seconds),
             COPY: lambda _: _copied(seconds),
             BATCH: lambda seed: _batches(ours, seed, seconds),
+            BATCHES: lambda seed: _batches_of_processes((ours, other), seed, seconds),
             "ours, 32 callers": lambda seed: _threads(ours, seed, 32, seconds),
             "ours, 8 callers": lambda seed: _threads(ours, seed, 8, seconds),
             "ours, 1 caller": lambda seed: _threads(ours, seed, 1, seconds),
@@ -145,6 +151,21 @@ def _batches(world: Any, seed: int, seconds: float) -> float:
         spent += time.perf_counter() - start
         count += len(orders)
     return count / spent
+
+
+def _batches_of_processes(worlds: Sequence[Any], seed: int, seconds: float) -> float:
+    """Each process clears an instrument of its own, as a site's do; their orders are made before, as for one."""
+    from django.db import connections
+
+    from market.orders import place_orders
+
+    def caller(number: int) -> Callable[[], None]:
+        flow = worlds[number].flow(seed + number)
+        ready = [[flow.order() for _ in range(1000)] for _ in range(int(seconds * READY) + 1)]
+        return lambda: place_orders(ready.pop()) and None
+
+    connections.close_all()
+    return 1000 * per_second_of_processes(caller, callers=len(worlds), seconds=seconds)
 
 
 def _threads(world: Any, seed: int, callers: int, seconds: float) -> float:
