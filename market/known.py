@@ -1,13 +1,17 @@
 """What never changes of a wallet, remembered in the process: its public id, and its accounts for an instrument.
 
 Only what is asked for the first time is read. A transaction that is rolled back may take an account with it that it
-has opened: whoever finds that one of them is not there calls forget() and asks again.
+has opened: whoever finds that one of them is not there calls forget() and asks again. With each new backend all is
+forgotten, too: it may be of a database that was restored, where the numbers stand for others.
 """
 
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import psycopg
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.signals import connection_created
+from django.dispatch import receiver
 
 from ledger.arrays import integers
 
@@ -24,6 +28,8 @@ class Accounts(NamedTuple):
 
 _accounts: dict[tuple[int, int], Accounts] = {}
 _tags: dict[int, bytes] = {}
+# Process ids of Postgres's backends, each of which was a connection of ours.
+_backends: set[int] = set()
 
 
 def accounts_for(
@@ -59,3 +65,14 @@ def forget() -> None:
     """All is asked for anew."""
     _accounts.clear()
     _tags.clear()
+
+
+@receiver(connection_created)
+def _forget_with_a_new_backend(connection: BaseDatabaseWrapper, **_kwargs: object) -> None:
+    """The signal comes each time that a connection is taken from a pool."""
+    backend = connection.connection.info.backend_pid
+    if backend not in _backends:
+        if len(_backends) > _MOST:
+            _backends.clear()
+        _backends.add(backend)
+        forget()

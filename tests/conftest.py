@@ -54,16 +54,21 @@ def empty_database() -> None:
         ).fetchall()
         connection.execute("SET session_replication_role = replica")
         connection.execute(f"TRUNCATE {', '.join(row[0] for row in rows)} RESTART IDENTITY CASCADE")  # type: ignore[arg-type]
+    forget_numbers()
 
 
-@pytest.fixture(autouse=True)
-def _nothing_remembered() -> Iterator[None]:
-    """An instrument's code and a wallet's accounts have other ids in the next test's empty database."""
-    yield
+def forget_numbers() -> None:
+    """An instrument's code and a wallet's accounts have other ids in an emptied database."""
     if "portal.api.finding" in sys.modules:
         sys.modules["portal.api.finding"].instrument_id.cache_clear()
     if "market.known" in sys.modules:
         sys.modules["market.known"].forget()
+
+
+@pytest.fixture(autouse=True)
+def _nothing_remembered() -> Iterator[None]:
+    yield
+    forget_numbers()
 
 
 @pytest.fixture(autouse=True)

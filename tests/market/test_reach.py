@@ -6,6 +6,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from ledger.models import Wallet
+from market import known
 from market.known import accounts_for
 from market.loading import enter
 from market.models import Order
@@ -71,6 +72,19 @@ def test_no_more_is_read_than_the_quantity_reaches():
         loaded = enter(cursor, instrument.id, [new_order(instrument, taker, "BUY", 11, 300)], block=True)
 
     assert [order.limit_price for order in loaded.resting] == [200, 201, 202]
+
+
+def test_with_a_new_backend_all_is_asked_for_anew():
+    instrument = some_instrument()
+    wallet = some_trader(instrument)
+    placed(instrument, wallet, "SELL", 1, 200)
+    assert known._tags
+    connection.close()
+    connection.ensure_connection()
+    assert not known._tags
+    assert not known._accounts
+    connection.ensure_connection()
+    assert placed(instrument, wallet, "SELL", 1, 200).status == "OPEN"
 
 
 def test_accounts_that_went_with_a_transaction_are_opened_again():
