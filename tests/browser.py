@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from django.db import connections
 from playwright.sync_api import Browser, Page, sync_playwright
 
 FLAGS = [
@@ -41,9 +42,13 @@ def chromium() -> Iterator[Browser]:
     try:
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+            # Under the loop Django has connections of their own, which must not outlive their test: a later one may
+            # find them ended with the database's other connections.
+            connections.close_all()
             try:
                 yield browser
             finally:
+                connections.close_all()
                 browser.close()
     finally:
         if before is None:
