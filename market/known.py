@@ -32,11 +32,10 @@ _tags: dict[int, bytes] = {}
 _backends: set[int] = set()
 
 
-def accounts_for(
-    cursor: psycopg.RawCursor[Any], instrument_id: int, wallet_ids: Iterable[int]
-) -> dict[tuple[int, int], Accounts]:
-    """By instrument and wallet. What a wallet does not have yet is opened."""
-    missing = {wallet for wallet in wallet_ids if (instrument_id, wallet) not in _accounts}
+def accounts_for(cursor: psycopg.RawCursor[Any], instrument_id: int, wallet_ids: Iterable[int]) -> dict[int, Accounts]:
+    """By wallet. What a wallet does not have yet is opened."""
+    found = {wallet: _accounts.get((instrument_id, wallet)) for wallet in wallet_ids}
+    missing = [wallet for wallet, theirs in found.items() if theirs is None]
     if missing:
         if len(_accounts) > _MOST:
             _accounts.clear()
@@ -44,21 +43,23 @@ def accounts_for(
             "SELECT * FROM market_accounts($1::bigint, $2::bigint[])", [instrument_id, integers(sorted(missing))]
         )
         for wallet, base, price in cursor.fetchall():
-            _accounts[instrument_id, wallet] = Accounts(base, price)
-    return _accounts
+            found[wallet] = _accounts[instrument_id, wallet] = Accounts(base, price)
+    return {wallet: theirs for wallet, theirs in found.items() if theirs is not None}
 
 
 def tags_of(cursor: psycopg.RawCursor[Any], wallet_ids: Iterable[int]) -> dict[int, bytes]:
     """The bytes of the wallets' public ids, as the ledger's log names them."""
-    missing = {wallet for wallet in wallet_ids if wallet not in _tags}
+    found = {wallet: _tags.get(wallet) for wallet in wallet_ids}
+    missing = [wallet for wallet, tag in found.items() if tag is None]
     if missing:
         if len(_tags) > _MOST:
             _tags.clear()
         cursor.execute(
             "SELECT id, public_id FROM ledger_wallet WHERE id = ANY ($1::bigint[])", [integers(missing)], binary=True
         )
-        _tags.update((id_, public_id.bytes) for id_, public_id in cursor.fetchall())
-    return _tags
+        for id_, public_id in cursor.fetchall():
+            found[id_] = _tags[id_] = public_id.bytes
+    return {wallet: tag for wallet, tag in found.items() if tag is not None}
 
 
 def forget() -> None:

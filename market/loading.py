@@ -130,7 +130,7 @@ def accounts_of(
 ) -> list[tuple[int, int]]:
     """What each order pays from and receives in."""
     known = accounts_for(cursor, instrument_id, (order.wallet_id for order in orders))
-    pairs = [(order.side, known[instrument_id, order.wallet_id]) for order in orders]
+    pairs = [(order.side, known[order.wallet_id]) for order in orders]
     return [(theirs.price, theirs.base) if side == "BUY" else (theirs.base, theirs.price) for side, theirs in pairs]
 
 

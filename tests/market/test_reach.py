@@ -93,9 +93,7 @@ def test_accounts_that_went_with_a_transaction_are_opened_again():
 
     def remembered():
         with connection.cursor():
-            return accounts_for(psycopg.RawCursor(connection.connection), instrument.id, [wallet.id])[
-                instrument.id, wallet.id
-            ]
+            return accounts_for(psycopg.RawCursor(connection.connection), instrument.id, [wallet.id])[wallet.id]
 
     with transaction.atomic():
         gone = remembered()
