@@ -38,8 +38,7 @@ class _Ticket(Generic[Asked, Answered]):
         self.answers: list[Answered] | None = None
         self.error: Exception | None = None
         self.is_shared = False
-        self._gate = threading.Lock()
-        self._gate.acquire()
+        self._gate = _shut()
 
     def wait(self) -> None:
         self._gate.acquire()
