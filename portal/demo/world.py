@@ -1,6 +1,7 @@
 """Makes the demo world, once, through the same actions as anybody's."""
 
 import random
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -21,6 +22,7 @@ from market.models import LOTS_PER_GPU_HOUR, Instrument
 from market.orders import place_orders
 from portal.demo import people
 from portal.demo.series import GPU_TYPES, GPUS_PER_NODE, GpuType, quarters
+from portal.demo.strategy import BUY, SELL, Quote, Seen, makes, quotes
 from portal.institutes.cohorts import make_code, make_cohort
 from portal.people.accounts import add_member, found_organisation, sign_up
 from portal.people.models import Membership, Organisation, User
@@ -187,9 +189,14 @@ def hand_out(world: World) -> None:
         wallet = wallet_of(world.people[name])
         granted(world, money, source, wallet, 20_000 * UNITS_PER_CREDIT, f"{name}-credits")
         for code, (_, asset) in world.series.items():
-            most = RESEARCHER_GPU_HOURS if name == "rin" else TRADER_GPU_HOURS
-            amount = min(most, hours[code] // 25) * SECONDS_PER_GPU_HOUR
+            most = min(RESEARCHER_GPU_HOURS, hours[code] // 25) if name == "rin" else trader_hours(hours[code])
+            amount = most * SECONDS_PER_GPU_HOUR
             granted(world, asset, source, wallet, amount, f"{name}-{code}")
+
+
+def trader_hours(share: int) -> int:
+    """GPU-hours of a series that each simulated trader is granted."""
+    return min(TRADER_GPU_HOURS, share // 25)
 
 
 def share_of(world: World, asset: Asset) -> int:
@@ -239,20 +246,33 @@ def make_cohorts(world: World) -> None:
 
 
 def make_orders(world: World) -> None:
-    """A book with some depth and a short run of trades in every series, by the simulated traders."""
-    chance = random.Random(20261122)  # noqa: S311
-    wallets = [wallet_of(world.people[name]) for name in people.TRADERS]
+    """A full book and a short run of trades in every series, by the simulated traders as they trade later on."""
+    wallets = {name: wallet_of(world.people[name]).id for name in people.TRADERS}
+    at, money = world.now.timestamp(), 20_000 * UNITS_PER_CREDIT
     orders = []
-    for code, (gpu, asset) in world.series.items():
-        instrument = Instrument.objects.get(asset=asset)
-        middle = gpu.price
-        for number in range(60):
-            middle = max(gpu.price * 9 // 10, middle + chance.choice([-1, 0, 0, 1]))
-            side = chance.choice(["BUY", "SELL"])
-            away = chance.choice([-1, 0, 1, 2, 3, 5, 8])
-            price = middle - away if side == "BUY" else middle + away
-            size = chance.randint(1, 30) * LOTS_PER_GPU_HOUR // 2
-            orders.append(
-                NewOrder(instrument.id, chance.choice(wallets).id, side, price, size, f"demo-{code}-{number}")
+    for series, (code, (gpu, asset)) in enumerate(world.series.items()):
+        instrument = Instrument.objects.get(asset=asset).id
+        lots = trader_hours(share_of(world, asset)) * LOTS_PER_GPU_HOUR
+        seen = Seen(code, at, gpu.price, None, None, (), lots, lots, money)
+        makers = [name for trader, name in enumerate(wallets) if makes(trader, series)]
+        rows = [(name, quote, True) for name in makers for quote in quotes(name, seen)]
+        rows += [(name, quote, False) for name, quote in first_trades(set(wallets) - set(makers), seen)]
+        orders += [
+            NewOrder(
+                instrument, wallets[name], quote.side, quote.price, quote.quantity, f"demo-{code}-{number}",
+                "GTC" if waits else "IOC", post_only=waits,
             )
+            for number, (name, quote, waits) in enumerate(rows)
+        ]  # fmt: skip
     place_orders(orders)
+
+
+def first_trades(takers: Iterable[str], seen: Seen) -> Iterator[tuple[str, Quote]]:
+    """What the takers buy and sell, each in one direction, so that nothing goes round."""
+    chance = random.Random(seen.code)  # noqa: S311
+    names = sorted(takers)
+    for number in range(4 * len(names)):
+        turn = number % len(names)
+        side = (BUY, SELL)[turn % 2]
+        quantity = max(1, int(seen.usual * chance.uniform(0.001, 0.005)))
+        yield names[turn], Quote(side, round(seen.list_price * (1.1 if side == BUY else 0.9)), quantity)

@@ -4,7 +4,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from portal.demo.trading import trade_until
+from portal.demo import people
+from portal.demo.keys import fresh_key
+from portal.demo.trading import ApiSite, trade_until
 
 
 class Command(BaseCommand):
@@ -16,4 +18,4 @@ class Command(BaseCommand):
     def handle(self, *args: Any, url: str, **options: Any) -> None:
         ended = threading.Event()
         signal.signal(signal.SIGTERM, lambda *_: ended.set())
-        trade_until(ended, url)
+        trade_until(ended, ApiSite(url, fresh_key), list(people.TRADERS))
