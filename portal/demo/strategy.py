@@ -21,7 +21,7 @@ MOST_MOVES = 3
 CYCLE = 3_600
 BUYING, SELLING = (0, 1_140), (1_800, 2_940)
 # One of so many orders of a taker goes the other way: now and then a flag is there to be looked at.
-WHIM = 600
+WHIM = 250
 
 
 @dataclass(frozen=True)

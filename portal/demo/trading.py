@@ -116,7 +116,7 @@ class Floor:
     def _desks_of(self, names: Sequence[str], codes: Sequence[str], now: float) -> list[Desk]:
         known = [code for code in codes if code.partition("-")[0] in LIST_PRICES]
         quarters = sorted({code.partition("-")[2] for code in known})
-        found = []
+        found: list[Desk] = []
         for series, code in enumerate(known):
             takers = 0
             for trader, name in enumerate(names):
@@ -179,7 +179,7 @@ class ApiSite:
             terms = {"limit_price": move.quote.price, "quantity": move.order.filled + move.quote.quantity}
             self._ask(name, "PATCH", path, terms)
 
-    def _ask(self, name: str, method: str, path: str, body: object = None) -> Any:
+    def _ask(self, name: str, method: str, path: str, body: Any = None) -> Any:
         """The document, or None where the answer is no: a trader then looks again at their next turn."""
         answer = self._sent(name, method, path, body)
         if answer.status_code == 401:
@@ -190,7 +190,7 @@ class ApiSite:
             answer.raise_for_status()
         return answer.json() if answer.ok else None
 
-    def _sent(self, name: str, method: str, path: str, body: object) -> requests.Response:
+    def _sent(self, name: str, method: str, path: str, body: Any) -> requests.Response:
         if name not in self._keys:
             self._keys[name] = self._key_of(name)
         headers = {"Authorization": f"Bearer {self._keys[name]}"}
