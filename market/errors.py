@@ -124,6 +124,7 @@ REASONS: dict[str, Promise] = {
     "not_renewed": _("The cancel timer ran out."),
     "self_trade": _("The order met an open order of the same wallet and was cancelled instead of trading with it."),
     "immediate_or_cancel": _("What could not be filled at once was cancelled."),
+    "administers_market": _("Its owner administers the market now, and nobody who does trades on it."),
     "by_operator": _("Cancelled by an operator of the market."),
     "cancelled": _("Cancelled by its owner."),
     "amended": _("Amended to no more than was filled already, so the rest was cancelled."),

@@ -114,17 +114,20 @@ def cancel_order(*, order_id: int, now: datetime, by_operator: bool = False) -> 
     return order
 
 
-def cancel_orders(*, wallet_id: int, instrument_id: int | None = None, reason: str = "cancelled") -> int:
+def cancel_orders(
+    *, wallet_id: int, instrument_id: int | None = None, reason: str = "cancelled", always: bool = False
+) -> int:
     """Cancel all orders of the wallet, or those in one instrument; answers how many. Each instrument is an action.
 
     Where an auction is about to end its orders stay, and the others are cancelled all the same; then NoCancel says so.
+    With `always` they go from there, too: of a wallet that may not trade any more.
     """
     mine = Order.objects.filter(wallet_id=wallet_id).unfinished()
     instruments = mine.values_list("instrument_id", flat=True) if instrument_id is None else [instrument_id]
     cancelled, kept = 0, None
     for id_ in sorted(set(instruments)):
         try:
-            cancelled += _cancel_in(id_, mine, reason)
+            cancelled += _cancel_in(id_, mine, reason, always=always)
         except NoCancel as refusal:
             kept = refusal
     if kept is not None:

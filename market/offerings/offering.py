@@ -22,13 +22,19 @@ def offer_series(
 ) -> Offering:  # fmt: skip
     """Offer so many lots at the reserve price or more, in an auction that begins now.
 
-    Raises BadOffering for what makes no sense or where an auction is on already, and OfferingRefused where the wallet
-    could not sell it.
+    Raises BadOffering for what makes no sense, where an auction is on already or an operator has stopped trading, and
+    OfferingRefused where the wallet could not sell it.
     """
     _check(quantity, reserve_price, set_aside_percent, small_below)
     instrument = lock_instrument(instrument_id)
     if instrument.phase == Instrument.Phase.AUCTION:
         raise BadOffering(_("An auction of %(code)s is on already.") % {"code": instrument.code})
+    if instrument.phase not in {Instrument.Phase.CONTINUOUS, Instrument.Phase.CLOSED}:
+        # What an operator has stopped an operator lets go on.
+        raise BadOffering(
+            _("%(code)s is not open: an operator has to resume it before anything is offered.")
+            % {"code": instrument.code}
+        )
     begin_auction(
         instrument, cause=InstrumentChange.Cause.OPENED, reason=reason, by_id=by_id, now=now,
         collect_seconds=collect_seconds, no_cancel_seconds=no_cancel_seconds,

@@ -163,6 +163,12 @@ def administers_market(user: Person) -> bool:
     return has_role(user, Role.DEPARTMENT_ADMIN, Role.OPERATOR) or is_superuser(user)
 
 
+def administrators() -> QuerySet[User]:
+    """Everybody who administers the market."""
+    roles = Membership.objects.filter(role__in=[Role.DEPARTMENT_ADMIN, Role.OPERATOR]).values("user")
+    return User.objects.filter(Q(is_superuser=True) | Q(id__in=roles), is_active=True)
+
+
 def refuse_administrator(user: Person) -> None:
     """To be called wherever a person places or amends an order, for whichever wallet. Cancelling is always allowed."""
     if administers_market(user):

@@ -9,6 +9,7 @@ from market.orders import expire_orders
 from market.timers import run_cancel_timers
 from market.uncrossing import due_auctions, end_auction
 from portal.trading import alerts
+from portal.trading.administrators import cancel_for_administrators
 
 
 @shared_task
@@ -29,8 +30,8 @@ def close_expired() -> int:
 
 @shared_task
 def cancel_what_is_over() -> int:
-    """Cancel orders whose date is over, and all orders of those whose cancel timer ran out."""
-    cancelled = run_cancel_timers()
+    """Cancel orders whose date is over, and all orders of those whose cancel timer ran out or who may not trade."""
+    cancelled = run_cancel_timers() + cancel_for_administrators()
     while count := expire_orders():
         cancelled += count
     return cancelled

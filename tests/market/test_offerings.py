@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from market import uncrossing
 from market.errors import BadOffering, OfferingRefused
-from market.instruments import close_instrument, halt_instrument, resume_instrument
+from market.instruments import close_instrument, halt_instrument, resume_instrument, set_mode
 from market.models import GPU_SECONDS_PER_LOT, Allocation, Instrument, Offering, Order, Trade
 from market.offerings.offering import offer_series
 from market.offerings.reads import allocations, bids_of, totals
@@ -26,6 +26,7 @@ from tests.market.builders import (
     total_held,
 )
 
+Phase = Instrument.Phase
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
@@ -211,6 +212,21 @@ def test_what_cannot_be_offered_is_refused_and_nothing_happens(market):
     offered(instrument, department)
     with pytest.raises(BadOffering):
         offered(instrument, department)
+
+
+@pytest.mark.parametrize("stopped", [Phase.HALTED, Phase.CANCEL_ONLY, Phase.POST_ONLY])
+def test_what_an_operator_has_stopped_no_department_lets_go_on(market, stopped):
+    instrument, department = market
+    if stopped == Phase.HALTED:
+        halt_instrument(instrument_id=instrument.id, reason="x", now=timezone.now())
+    else:
+        set_mode(instrument_id=instrument.id, phase=stopped, reason="x", now=timezone.now())
+
+    with pytest.raises(BadOffering):
+        offered(instrument, department)
+
+    assert Instrument.objects.get().phase == stopped
+    assert (Offering.objects.count(), Order.objects.count(), total_held()) == (0, 0, 0)
 
 
 def test_a_series_that_expires_ends_its_offering(market):

@@ -17,6 +17,7 @@ from tests.market.builders import (
     account,
     assert_value_is_conserved,
     available,
+    in_auction,
     placed,
     some_instrument,
     some_trader,
@@ -268,3 +269,49 @@ def test_a_timer_that_is_not_renewed_cancels_everything(market):
     assert not CancelTimer.objects.exists()
     with pytest.raises(BadOrder):
         set_cancel_timer(wallet_id=bob.id, seconds=3)
+
+
+@pytest.mark.parametrize("seconds", [60, None])
+def test_who_renews_a_timer_that_ran_out_is_too_late_also_where_nobody_came_to_it_yet(market, seconds):
+    instrument, ada, bob = market
+    mine, kept = placed(instrument, ada, "BUY", 5, 90), placed(instrument, bob, "BUY", 5, 90)
+    set_cancel_timer(wallet_id=ada.id, seconds=5)
+    CancelTimer.objects.filter(wallet=ada).update(cancel_at=database_now())
+
+    until = set_cancel_timer(wallet_id=ada.id, seconds=seconds)
+
+    assert status(mine) == ("CANCELLED", "not_renewed")
+    assert status(kept)[0] == "OPEN"
+    assert CancelTimer.objects.count() == (1 if seconds else 0)
+    assert (until is not None) == bool(seconds)
+    again = placed(instrument, ada, "BUY", 5, 91)
+    assert run_cancel_timers() == 0
+    assert status(again)[0] == "OPEN"
+
+
+def test_a_timer_renewed_in_time_keeps_everything(market):
+    instrument, ada, _ = market
+    mine = placed(instrument, ada, "BUY", 5, 90)
+    set_cancel_timer(wallet_id=ada.id, seconds=5)
+    CancelTimer.objects.filter(wallet=ada).update(cancel_at=database_now() + timedelta(seconds=1))
+
+    until = set_cancel_timer(wallet_id=ada.id, seconds=60)
+
+    wait_until(lambda: database_now() > until - timedelta(seconds=58.5))
+    assert run_cancel_timers() == 0
+    assert status(mine)[0] == "OPEN"
+
+
+def test_timers_that_an_auction_keeps_waiting_keep_nobody_else_waiting(market):
+    instrument, ada, bob = market
+    other = some_instrument("H100-2027Q1")
+    in_auction(instrument, collect=0, no_cancel=3600)
+    stuck, gone = placed(instrument, ada, "BUY", 5, 90), placed(other, bob, "BUY", 5, 90)
+    for wallet in (ada, bob):
+        set_cancel_timer(wallet_id=wallet.id, seconds=60)
+    CancelTimer.objects.update(cancel_at=database_now())
+
+    assert run_cancel_timers(limit=1) == 1
+
+    assert (status(stuck)[0], status(gone)[0]) == ("OPEN", "CANCELLED")
+    assert CancelTimer.objects.get().wallet_id == ada.id

@@ -4,13 +4,16 @@ from dataclasses import dataclass
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from ledger.models import Wallet
 from market.models import Instrument, Order
+from portal.people.accounts import add_member
 from portal.people.models import User
+from portal.trading.tasks import cancel_what_is_over
 from tests.api.builders import Api, an_order
-from tests.ledger.builders import given, the_credits
-from tests.market.builders import placed, some_instrument
+from tests.ledger.builders import given, ruled, the_credits
+from tests.market.builders import assert_value_is_conserved, in_auction, placed, some_instrument, some_trader
 from tests.people.builders import Role, some_department, some_institute, some_person
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -130,6 +133,35 @@ def test_for_a_departments_wallet_its_admin_does_not_trade_either():
     answer = Api(admin).post("orders/", an_order(side="SELL", wallet=str(department.wallet.public_id)))
 
     assert answer.code == "administers_market"
+
+
+@pytest.mark.parametrize("role", [Role.DEPARTMENT_ADMIN, Role.OPERATOR, "superuser"])
+def test_who_comes_to_administer_the_market_has_no_order_left_in_any_book(role):
+    department, instrument, in_last_part = some_department(), some_instrument(), some_instrument("H100-2027Q1")
+    ada, ben = some_person("Ada"), some_person("Ben")
+    puppet = some_trader(instrument, "Ada's other")
+    ruled(puppet, owner=str(ada.wallet.public_id))
+    in_auction(in_last_part, collect=0, no_cancel=3600)
+    for wallet in (ada.wallet, ben.wallet):
+        given(wallet, the_credits(), 10**9)
+    for wallet in (ada.wallet, ben.wallet, puppet):
+        placed(instrument, wallet, "BUY", 10, 100)
+    placed(in_last_part, ada.wallet, "BUY", 10, 100)
+    cancel_what_is_over()
+    assert Order.objects.filter(status="OPEN").count() == 4
+
+    if role == "superuser":
+        User.objects.filter(id=ada.id).update(is_superuser=True)
+    else:
+        add_member(
+            user=ada, role=role, organisation=department if role == Role.DEPARTMENT_ADMIN else None, now=timezone.now()
+        )
+    assert cancel_what_is_over() == 3
+
+    assert [order.wallet_id for order in Order.objects.filter(status="OPEN")] == [ben.wallet.id]
+    assert set(Order.objects.exclude(status="OPEN").values_list("reason", flat=True)) == {"administers_market"}
+    assert cancel_what_is_over() == 0
+    assert_value_is_conserved()
 
 
 def test_an_auditor_neither_trades_nor_cancels():
