@@ -6,7 +6,7 @@ from typing import Any
 
 from django.utils.cache import get_conditional_response
 from django.utils.translation import gettext as _
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
 from rest_framework.decorators import api_view
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
@@ -55,18 +55,21 @@ def route(*, throttles: Throttles = (KeyRate,), **scopes: str) -> Callable[[View
 
 def documented(
     method: str, name: str, *, ok: Any, status: int = 200, problems: Sequence[int] = (), takes: Any = None,
-    query: Any = None, headers: Sequence[OpenApiParameter] = (), media: str = "application/json",
+    query: Any = None, headers: Sequence[OpenApiParameter] = (), media: str = "application/json", names: bool = True,
+    examples: Sequence[OpenApiExample] = (),
 ) -> Callable[[View], View]:  # fmt: skip
-    """What the schema says of one method of a route, beside what is true of every one."""
+    """What the schema says of one method of a route, beside what is true of every one; without `names` a request names
+    nothing that could be missing."""
     answers: dict[Any, Any] = {(status, media): ok}
     if IF_NONE_MATCH in headers:
         answers[304] = None
-    every = {400, 401, 403, 404, 429} | ({413, 415, 422} if takes is not None else set()) | set(problems)
+    every = {400, 401, 403, 429} | ({404} if names else set()) | set(problems)
+    every |= {413, 415, 422} if takes is not None else set()
     for code in sorted(every):
         answers[code, CONTENT_TYPE] = ProblemOut
     said: Callable[[View], View] = extend_schema(
         methods=[method], operation_id=name, request=takes, responses=answers,
-        parameters=[*([query] if query else []), *headers],
+        parameters=[*([query] if query else []), *headers], examples=list(examples),
     )  # fmt: skip
     return said
 

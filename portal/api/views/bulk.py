@@ -12,6 +12,7 @@ from market.answers import Answer, NewOrder, PlacedOrder
 from market.models import Order
 from market.orders import check_order, place_orders
 from portal.api.documents import BulkOut
+from portal.api.examples import BULK
 from portal.api.fields import Anything, form_of
 from portal.api.finding import instrument_id, wallet_to_act_for
 from portal.api.forms import BulkIn, BulkOrderIn, WalletIn
@@ -30,7 +31,7 @@ class _Shell(WalletIn):
     orders = serializers.ListField(child=Anything(), min_length=1, max_length=MOST)
 
 
-@documented("POST", "orders_place_bulk", ok=BulkOut, takes=BulkIn)
+@documented("POST", "orders_place_bulk", ok=BulkOut, takes=BulkIn, examples=BULK)
 @route(POST="trade", throttles=[BulkRate])
 def bulk(request: Request) -> Response:
     """Place up to 1,000 orders; each is answered by itself, in its place."""

@@ -13,6 +13,7 @@ from rest_framework.response import Response
 from portal.api.devices import INTERVAL, LIFETIME, start_device_login, take_key
 from portal.api.documents import DeviceOut, DeviceTokenOut, ProblemOut
 from portal.api.errors import DeviceRefused
+from portal.api.examples import DEVICE, DEVICE_TOKEN
 from portal.api.forms import DeviceIn, DeviceTokenIn
 from portal.api.problems import CONTENT_TYPE, BadRequest
 from portal.api.routing import sent
@@ -21,7 +22,9 @@ from portal.api.throttling import AddressRate
 _PROBLEMS: dict[Any, Any] = {(code, CONTENT_TYPE): ProblemOut for code in (400, 413, 415, 422, 429)}
 
 
-@extend_schema(operation_id="device_start", request=DeviceIn, responses={201: DeviceOut, **_PROBLEMS}, auth=[])
+@extend_schema(
+    operation_id="device_start", request=DeviceIn, responses={201: DeviceOut, **_PROBLEMS}, auth=[], examples=DEVICE
+)
 @api_view(["POST"])
 @authentication_classes([])
 @permission_classes([])
@@ -40,7 +43,11 @@ def start(request: Request) -> Response:
 
 
 @extend_schema(
-    operation_id="device_token", request=DeviceTokenIn, responses={200: DeviceTokenOut, **_PROBLEMS}, auth=[]
+    operation_id="device_token",
+    request=DeviceTokenIn,
+    responses={200: DeviceTokenOut, **_PROBLEMS},
+    auth=[],
+    examples=DEVICE_TOKEN,
 )
 @api_view(["POST"])
 @authentication_classes([])

@@ -16,6 +16,7 @@ from ledger.proof.configured import usable_policy
 from ledger.proof.publishing import receipt_for
 from ledger.transfers import send
 from portal.api.documents import BalancesOut, TransferOut, TransfersOut
+from portal.api.examples import SEND
 from portal.api.finding import asset_named, receiver, wallet_to_act_for, wallet_to_read
 from portal.api.forms import NothingIn, TransferIn, WalletIn, WalletPageQuery
 from portal.api.paging import cursor_of, next_cursor
@@ -33,7 +34,9 @@ def balances(request: Request) -> Response:
 
 
 @documented("GET", "transfers_list", ok=TransfersOut, query=WalletPageQuery)
-@documented("POST", "transfers_send", ok=TransferOut, status=201, takes=TransferIn, headers=[IDEMPOTENCY_KEY])
+@documented(
+    "POST", "transfers_send", ok=TransferOut, status=201, takes=TransferIn, headers=[IDEMPOTENCY_KEY], examples=SEND
+)
 @route(GET="read", POST="transfer")
 def transfers(request: Request) -> Response:
     """Everything that came to the wallet and left it, newest first; or send something."""

@@ -14,12 +14,13 @@ from market.feed import TOP
 from market.models import Instrument, Trade
 from market.reads import DayFigures, Level, day_figures, depth
 from portal.api.documents import AuctionOut, BookOut, InstrumentOut, InstrumentsOut, TradeOut, TradesOut
+from portal.api.examples import BOOK
 from portal.api.forms import BookQuery, NothingIn, PageQuery
 from portal.api.paging import page
 from portal.api.routing import IF_NONE_MATCH, documented, etagged, query, route
 
 
-@documented("GET", "instruments_list", ok=InstrumentsOut, headers=[IF_NONE_MATCH])
+@documented("GET", "instruments_list", ok=InstrumentsOut, headers=[IF_NONE_MATCH], names=False)
 @route(GET="read")
 def instruments(request: Request) -> Response:
     """Every instrument with its last price and day."""
@@ -36,7 +37,7 @@ def instrument(request: Request, code: str) -> Response:
     return _hashed(request, _shown([get_object_or_404(_instruments(), code=code)])[0])
 
 
-@documented("GET", "book_get", ok=BookOut, query=BookQuery, headers=[IF_NONE_MATCH])
+@documented("GET", "book_get", ok=BookOut, query=BookQuery, headers=[IF_NONE_MATCH], examples=BOOK)
 @route(GET="read")
 def book(request: Request, code: str) -> Response:
     """The book's price levels with the number of the event that they stand after: where a stream goes on from."""

@@ -14,6 +14,7 @@ from market.models import CancelTimer, Instrument, Order
 from market.orders import cancel_order, cancel_orders, place_order
 from market.timers import set_cancel_timer
 from portal.api.documents import CancelledOut, OrderOut, OrdersOut, PlacedOut, TimerOut
+from portal.api.examples import AMEND, CANCEL_ALL, PLACE, TIMER
 from portal.api.fields import form_of
 from portal.api.finding import instrument_id, wallet_to_act_for, wallet_to_read
 from portal.api.forms import AmendIn, CancelAllIn, NothingIn, OrdersQuery, PlaceIn, TimerIn, WalletIn
@@ -24,7 +25,7 @@ from portal.people.access import refuse_administrator, wallets_of, wallets_reada
 
 
 @documented("GET", "orders_list", ok=OrdersOut, query=OrdersQuery)
-@documented("POST", "orders_place", ok=PlacedOut, status=201, takes=PlaceIn, headers=[IDEMPOTENCY_KEY])
+@documented("POST", "orders_place", ok=PlacedOut, status=201, takes=PlaceIn, headers=[IDEMPOTENCY_KEY], examples=PLACE)
 @route(GET="read", POST="trade")
 def orders(request: Request) -> Response:
     """The wallet's orders, newest first; or place one."""
@@ -32,7 +33,7 @@ def orders(request: Request) -> Response:
 
 
 @documented("GET", "orders_get", ok=OrderOut)
-@documented("PATCH", "orders_amend", ok=PlacedOut, takes=AmendIn, problems=[409])
+@documented("PATCH", "orders_amend", ok=PlacedOut, takes=AmendIn, problems=[409], examples=AMEND)
 @documented("DELETE", "orders_cancel", ok=OrderOut, problems=[409])
 @route(GET="read", PATCH="trade", DELETE="trade")
 def order(request: Request, order_id: int) -> Response:
@@ -50,7 +51,7 @@ def order(request: Request, order_id: int) -> Response:
     return Response(OrderOut(_orders().get(id=found.id)).data)
 
 
-@documented("POST", "orders_cancel_all", ok=CancelledOut, takes=CancelAllIn, problems=[409])
+@documented("POST", "orders_cancel_all", ok=CancelledOut, takes=CancelAllIn, problems=[409], examples=CANCEL_ALL)
 @route(POST="trade")
 def cancel_all(request: Request) -> Response:
     """Cancel every order of the wallet, or those in one instrument."""
@@ -62,7 +63,7 @@ def cancel_all(request: Request) -> Response:
 
 
 @documented("GET", "cancel_timer_get", ok=TimerOut, query=WalletIn)
-@documented("PUT", "cancel_timer_set", ok=TimerOut, takes=TimerIn)
+@documented("PUT", "cancel_timer_set", ok=TimerOut, takes=TimerIn, examples=TIMER)
 @route(GET="read", PUT="trade")
 def cancel_timer(request: Request) -> Response:
     """The dead man's switch: every order of the wallet is cancelled then, unless it is put off before."""

@@ -59,7 +59,7 @@ def statistics(request: Request, code: str) -> Response:
     return Response(StatisticsOut(said | {"reference": newest_reference(found.id)}).data)
 
 
-@documented("GET", "index_list", ok=IndexDaysOut, query=PageQuery)
+@documented("GET", "index_list", ok=IndexDaysOut, query=PageQuery, names=False)
 @route(GET="read")
 def index(request: Request) -> Response:
     """The published days of the price index, newest first. The signed files are on the index's page."""
@@ -71,7 +71,7 @@ def index(request: Request) -> Response:
     return Response({"results": IndexDayOut(shown, many=True).data, "next": more})
 
 
-@documented("GET", "conversions_list", ok=ConversionsOut)
+@documented("GET", "conversions_list", ok=ConversionsOut, names=False)
 @route(GET="read")
 def conversion(request: Request) -> Response:
     """Between hardware generations: published and measured ratios of speed, and what the market implies."""
@@ -82,7 +82,7 @@ def conversion(request: Request) -> Response:
     return Response(ConversionsOut(said | {"results": rows}).data)
 
 
-@documented("GET", "concentrations_list", ok=ConcentrationsOut)
+@documented("GET", "concentrations_list", ok=ConcentrationsOut, names=False)
 @route(GET="read")
 def concentration(request: Request) -> Response:
     """How each living series is held, by beneficial owner and without names."""

@@ -8,6 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from portal.api.documents import RedemptionOut, RedemptionsOut
+from portal.api.examples import REDEEM
 from portal.api.finding import asset_named, wallet_to_act_for, wallet_to_read
 from portal.api.forms import NothingIn, RedeemIn, WalletPageQuery
 from portal.api.paging import page
@@ -19,7 +20,9 @@ from scheduler.redemptions import Wish, cancel_redemption, redeem_tokens
 
 
 @documented("GET", "redemptions_list", ok=RedemptionsOut, query=WalletPageQuery)
-@documented("POST", "redemptions_make", ok=RedemptionOut, status=201, takes=RedeemIn, headers=[IDEMPOTENCY_KEY])
+@documented(
+    "POST", "redemptions_make", ok=RedemptionOut, status=201, takes=RedeemIn, headers=[IDEMPOTENCY_KEY], examples=REDEEM
+)
 @route(GET="read", POST="redeem")
 def redemptions(request: Request) -> Response:
     """The wallet's redemptions, newest first; or redeem tokens for a job."""
