@@ -95,7 +95,7 @@ BOOK = [
     _answer(
         "book",
         {
-            "instrument": "H100-2026Q4", "number": 418, "checksum": 1564739106, "phase": "CONTINUOUS", "auction": None,
+            "instrument": "H100-2026Q4", "number": 418, "checksum": 2342519659, "phase": "CONTINUOUS", "auction": None,
             "bids": [{"price": 499, "quantity": 1000, "orders": 2}],
             "asks": [{"price": 505, "quantity": 50, "orders": 1}, {"price": 510, "quantity": 150, "orders": 1}],
         },
