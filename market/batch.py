@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from market.bands import NO_BAND, band, fee, within
-from market.matching import BUY, Book, BookOrder, can_fill, match, would_trade
+from market.matching import BUY, Book, BookOrder, can_fill, match, opposite, would_trade
 
 GPU_SECONDS_PER_LOT = 36
 CANCEL_NEWEST, CANCEL_OLDEST, CANCEL_BOTH, DECREMENT = "CANCEL_NEWEST", "CANCEL_OLDEST", "CANCEL_BOTH", "DECREMENT"
@@ -188,13 +188,26 @@ class Clearing:
             return
         outside = self.has_bands and would_trade(self.book, order)
         if outside and (order.stays or order.at_market):
+            outside = self._meets_others_outside(order)
+            if order.status != "OPEN":
+                return
             # All that comes after it waits for the auction, too.
-            self.outcome.left_band = self.collects = True
-            self._rest(order)
-        elif order.stays:
+            self.outcome.left_band = self.collects = outside
+        if order.stays or (outside and order.at_market):
             self._rest(order)
         else:
             order.status, order.reason = "CANCELLED", "outside_band" if outside else "immediate_or_cancel"
+
+    def _meets_others_outside(self, order: Working) -> bool:
+        """Would it trade outside the band? Its own owner's orders give way there as anywhere, so nobody begins an
+        auction by themself."""
+        while order.status == "OPEN" and would_trade(self.book, order):
+            best = self.book.best(opposite(order.side))
+            assert isinstance(best, Working)
+            if best.owner != order.owner:
+                return True
+            self._meet_own(order, best)
+        return False
 
     def cancel_maker(self, maker: Working, reason: str) -> None:
         """Take a resting order out: its wallet may not trade any more, or it would meet its own owner."""

@@ -64,6 +64,12 @@ class NaiveMarket:
                 self._meet_own(order, best)
             else:
                 self._trade(best, order, best.price, min(best.open, order.open), self.maker_bp, self.taker_bp)
+        # Beyond the edge of a band nothing trades, and one's own orders give way all the same.
+        while self._waits(order) and order.open and order.status == "NEW":
+            best = self._best_against(order)
+            if best is None or best.owner != order.owner:
+                break
+            self._meet_own(order, best)
         if order.status != "NEW":
             return
         if not order.open:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from market.amending import amend_order
 from market.auctions.reads import auction_state, indication_of
 from market.bands import band
 from market.models import Instrument, InstrumentChange, Order, Trade
@@ -158,3 +159,95 @@ def test_the_indication_is_what_the_auction_then_does(market):
     assert said.price == instrument.last_price
     assert said.volume == sum(quantity for _, quantity in trades())
     assert_value_is_conserved()
+
+
+@pytest.mark.parametrize(
+    ("choice", "mine", "arrived"),
+    [
+        ("CANCEL_NEWEST", ("OPEN", 5), ("CANCELLED", 7)),
+        ("CANCEL_OLDEST", ("CANCELLED", 0), ("OPEN", 7)),
+        ("CANCEL_BOTH", ("CANCELLED", 0), ("CANCELLED", 7)),
+        ("DECREMENT", ("CANCELLED", 0), ("OPEN", 2)),
+    ],
+)
+def test_nobody_begins_an_auction_by_meeting_themself_outside_the_band(choice, mine, arrived):
+    instrument = with_rules(some_instrument(), static_band_bp=1000, reference_price=1000)
+    ada = some_trader(instrument)
+    own = placed(instrument, ada, "SELL", 5, 1200)
+
+    answer = placed(instrument, ada, "BUY", 7, 1200, self_trade=choice)
+
+    first, second = Order.objects.get(id=own.order_id), Order.objects.get(id=answer.order_id)
+    assert Instrument.objects.get().phase == "CONTINUOUS"
+    assert (first.status, first.open_quantity if first.status == "OPEN" else 0) == mine
+    assert (second.status, second.open_quantity) == arrived
+    assert_value_is_conserved()
+
+
+def test_behind_ones_own_order_another_outside_the_band_leads_to_the_auction():
+    instrument = with_rules(some_instrument(), static_band_bp=1000, reference_price=1000)
+    ada, bob = some_trader(instrument), some_trader(instrument, "Bob")
+    own = placed(instrument, ada, "SELL", 5, 1150)
+    placed(instrument, bob, "SELL", 5, 1200)
+
+    immediate = placed(instrument, ada, "BUY", 7, 1200, self_trade="CANCEL_OLDEST", time_in_force="IOC")
+    assert (immediate.status, immediate.reason) == ("CANCELLED", "outside_band")
+    assert Order.objects.get(id=own.order_id).status == "OPEN"
+    waiting = placed(instrument, ada, "BUY", 7, 1200, self_trade="CANCEL_OLDEST")
+
+    assert Order.objects.get(id=own.order_id).status == "CANCELLED"
+    assert waiting.status == "OPEN"
+    assert Instrument.objects.get().phase == "AUCTION"
+    auction_over(instrument)
+    assert trades_of(instrument) == [(1200, 5)]
+
+
+def test_trading_goes_up_to_the_very_edge_and_no_tick_further():
+    instrument = with_rules(some_instrument(), static_band_bp=1000, dynamic_band_bp=500, reference_price=1000)
+    ada, bob = some_trader(instrument), some_trader(instrument, "Bob")
+    placed(instrument, ada, "SELL", 1, 1000)
+    placed(instrument, bob, "BUY", 1, 1000)
+    for price in (1050, 1051):
+        placed(instrument, ada, "SELL", 5, price)
+
+    immediate = placed(instrument, bob, "BUY", 9, 1051, time_in_force="IOC")
+    killed = placed(instrument, bob, "BUY", 5, 1051, time_in_force="FOK", kind="MARKET")
+
+    assert (immediate.filled_quantity, immediate.filled_value, immediate.reason) == (5, 5 * 1050, "outside_band")
+    # The last trade has moved, and the dynamic band with it: 1051 is inside now.
+    assert (killed.status, killed.filled_value) == ("FILLED", 5 * 1051)
+    placed(instrument, ada, "SELL", 5, 1101)
+    killed = placed(instrument, bob, "BUY", 5, 1101, time_in_force="FOK")
+    assert (killed.status, killed.reason) == ("CANCELLED", "fill_or_kill")  # the static band ends at 1100
+    assert Instrument.objects.get().phase == "CONTINUOUS"
+
+
+def test_an_order_that_rests_outside_the_band_leads_nowhere_until_somebody_would_trade_with_it():
+    instrument = with_rules(some_instrument(), static_band_bp=1000, reference_price=1000)
+    ada, bob = some_trader(instrument), some_trader(instrument, "Bob")
+
+    assert placed(instrument, ada, "SELL", 5, 1101).status == "OPEN"
+    assert placed(instrument, bob, "BUY", 5, 899).status == "OPEN"
+    assert Instrument.objects.get().phase == "CONTINUOUS"
+    assert placed(instrument, ada, "SELL", 2, 899).status == "OPEN"
+    assert Instrument.objects.get().phase == "AUCTION"
+    auction_over(instrument)
+    assert trades_of(instrument) == [(899, 2)]
+
+
+def test_what_is_amended_out_of_the_band_leads_to_an_auction_too():
+    instrument = with_rules(some_instrument(), static_band_bp=1000, reference_price=1000)
+    ada, bob = some_trader(instrument), some_trader(instrument, "Bob")
+    placed(instrument, ada, "SELL", 3, 1100)
+    placed(instrument, ada, "SELL", 3, 1101)
+    bid = placed(instrument, bob, "BUY", 5, 1000)
+
+    answer = amend_order(order_id=bid.order_id, limit_price=1101)
+
+    assert (answer.status, answer.filled_quantity, answer.filled_value) == ("OPEN", 3, 3300)
+    assert Instrument.objects.get().phase == "AUCTION"
+    assert_value_is_conserved()
+
+
+def trades_of(instrument: Instrument) -> list[tuple[int, int]]:
+    return list(Trade.objects.filter(instrument=instrument).order_by("number").values_list("price", "quantity"))
