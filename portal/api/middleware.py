@@ -36,6 +36,9 @@ class PastThePages:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if not request.path_info.startswith("/api/"):
             return self._pages(request)
+        wants_body = request.method != "HEAD"
         response: HttpResponseBase = self._api(request)
+        if not wants_body:
+            response.content = b""  # type: ignore[attr-defined]
         response.headers["Content-Security-Policy"] = _POLICY
         return response
