@@ -71,6 +71,9 @@ def _lock_open(order_id: int) -> Order:
         raise OrderNotOpen(
             _("Order %(id)s is already %(status)s.") % {"id": order.id, "status": order.get_status_display().lower()}
         )
+    if order.expires_at is not None and order.expires_at <= clock():
+        # It trades no more, whether or not it has been cleared away yet.
+        raise OrderNotOpen(_("Order %(id)s is over: the date it was placed until has come.") % {"id": order.id})
     return order
 
 
