@@ -19,7 +19,8 @@ def refuse_special(loaded: Loaded) -> list[Working]:
     """Mark the special orders that their policies refuse; answers those of them that rest in the book.
 
     A bid counts towards its owner's position as soon as it rests; the waiting ones are added in the order in which
-    they came, as if each were accepted.
+    they came, as if each were accepted. Of resting bids over a limit that was lowered only as many are refused, the
+    best first, as it takes for the others to be within it.
     """
     if not loaded.special:
         return []
@@ -42,6 +43,8 @@ def refuse_special(loaded: Loaded) -> list[Working]:
         order.refusal = order.refusal or _refusal(loaded, order, asset, wallet, positions[owner_of(wallet)], rests)
         if rests and order.refusal:
             refused.append(order)
+            if order.side == BUY:
+                positions[owner_of(wallet)] -= order.open_quantity * GPU_SECONDS_PER_LOT
     return refused
 
 

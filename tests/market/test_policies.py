@@ -13,6 +13,8 @@ from tests.ledger.builders import ruled
 from tests.market.builders import (
     account,
     assert_value_is_conserved,
+    auction_over,
+    in_auction,
     new_order,
     placed,
     some_instrument,
@@ -84,6 +86,42 @@ def test_bids_over_a_limit_that_was_lowered_are_taken_out_before_anybody_trades_
     assert Order.objects.get(id=low.order_id).status == "FILLED"
     assert sold.filled_quantity == 40
     assert [trade.price for trade in Trade.objects.all()] == [90]
+    assert_value_is_conserved()
+
+
+def test_only_as_many_of_them_as_are_over_the_limit_and_no_other_order_suffers_for_it():
+    instrument = some_instrument()
+    ada, bob = some_trader(instrument, lots=10), some_trader(instrument, "Bob")
+    bids = [placed(instrument, ada, "BUY", 30, price) for price in (92, 91, 90)]
+    limited(instrument, 75)
+
+    sold = placed(instrument, bob, "SELL", 70, 80)
+
+    found = [Order.objects.get(id=bid.order_id) for bid in bids]
+    assert [(order.status, order.reason) for order in found] == [
+        ("CANCELLED", "position_limit"), ("FILLED", ""), ("FILLED", ""),
+    ]  # fmt: skip
+    assert (sold.status, sold.filled_quantity) == ("OPEN", 60)
+    assert account(ada, instrument.asset_id).balance == 70 * GPU_SECONDS_PER_LOT
+    assert placed(instrument, ada, "BUY", 5, 70).status == "OPEN"
+    assert_value_is_conserved()
+
+
+def test_a_limit_lowered_while_an_auction_collects_binds_at_its_end():
+    instrument = some_instrument()
+    ada, eve, bob = some_trader(instrument, lots=10), some_trader(instrument, "Eve", lots=0), some_trader(instrument)
+    in_auction(instrument)
+    over, kept = placed(instrument, ada, "BUY", 30, 92), placed(instrument, ada, "BUY", 30, 91)
+    placed(instrument, eve, "BUY", 20, 90)
+    placed(instrument, bob, "SELL", 50, 80)
+    limited(instrument, 45)
+
+    auction_over(instrument)
+
+    assert Order.objects.get(id=over.order_id).reason == "position_limit"
+    assert Order.objects.get(id=kept.order_id).status == "FILLED"
+    assert account(ada, instrument.asset_id).balance == 40 * GPU_SECONDS_PER_LOT
+    assert account(eve, instrument.asset_id).balance == 20 * GPU_SECONDS_PER_LOT
     assert_value_is_conserved()
 
 

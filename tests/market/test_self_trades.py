@@ -116,7 +116,7 @@ def test_wallets_of_one_owner_are_one_and_the_takers_choice_is_the_arriving_wall
     assert_value_is_conserved()
 
 
-def test_in_one_call_too_the_later_is_the_taker(market):
+def test_the_arriving_orders_choice_counts_and_not_the_resting_ones(market):
     instrument, ada, _ = market
     first = placed(instrument, ada, "BUY", 5, 90, self_trade="CANCEL_NEWEST")
 
