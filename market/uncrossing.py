@@ -81,7 +81,7 @@ def _fix_price(instrument: Instrument) -> bool:
         _write(cursor, loaded, outcome)
     offering = open_offering(instrument.id)
     if offering is not None and found.price is not None:
-        note_bids(offering, loaded.resting, found.price)
+        note_bids(offering, loaded.resting, found.price, found.volume)
     if found.price is None:
         # What would have met its own owner is gone, and nothing else crosses but what has no price to trade at.
         return False

@@ -1,10 +1,11 @@
 """Steps of an auction in which something is offered: who counts as small, and what every bid is given.
 
 What is set aside goes first to small holders, in the order of the book and at the same price as everything else; what
-they leave goes to all. Who is small is written down when the price is fixed, before anybody is given anything.
+they leave goes to all. Of what other sellers sell nothing is set aside, and nobody who asks for less than the reserve
+loses their place by it. Who is small is written down when the price is fixed, before anybody is given anything.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 from django.db import connection
@@ -23,7 +24,7 @@ def open_offering(instrument_id: int) -> Offering | None:
     return Offering.objects.filter(instrument_id=instrument_id, status=Offering.Status.OPEN).first()
 
 
-def note_bids(offering: Offering, orders: Iterable[Working], price: int) -> None:
+def note_bids(offering: Offering, orders: Sequence[Working], price: int, volume: int) -> None:
     """Write down every bid that takes part at the price, and whether its owner is a small holder."""
     bids = [order for order in orders if order.side == BUY and order.open_quantity and order.limit_price >= price]
     holdings = _holdings([bid.wallet for bid in bids])
@@ -41,7 +42,20 @@ def note_bids(offering: Offering, orders: Iterable[Working], price: int) -> None
         batch_size=1000, ignore_conflicts=True,
     )  # fmt: skip
     if is_first:
-        Offering.objects.filter(id=offering.id).update(set_aside_left=offering.set_aside_quantity)
+        set_aside = min(offering.set_aside_quantity, _sold_in_line(offering, orders, volume))
+        Offering.objects.filter(id=offering.id).update(set_aside_left=set_aside)
+
+
+def _sold_in_line(offering: Offering, orders: Sequence[Working], volume: int) -> int:
+    """How much of what is offered is sold at all: whoever asks for less, or asked for the same earlier, sells first."""
+    ours = next((order for order in orders if order.id == offering.order_id), None)
+    if ours is None:
+        return 0
+    place = ours.limit_price, ours.priority
+    ahead = sum(
+        order.open_quantity for order in orders if order.side != BUY and (order.limit_price, order.priority) < place
+    )
+    return max(0, min(ours.open_quantity, volume - ahead))
 
 
 def allot_to_small(offering: Offering, loaded: Loaded, price: int, *, limit: int) -> Outcome:

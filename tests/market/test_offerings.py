@@ -239,39 +239,81 @@ def test_a_series_that_expires_ends_its_offering(market):
     assert (offering.status, total_held()) == ("DONE", 0)
 
 
+def test_who_asks_for_less_than_the_reserve_sells_first_whatever_is_set_aside(market):
+    instrument, department = market
+    other = bidder(instrument, "Other", lots=50)
+    offering = offered(instrument, department, set_aside_percent=100, small_below=10)
+    ask = placed(instrument, other, "SELL", 50, 400)
+    small = placed(instrument, bidder(instrument, "Small"), "BUY", 60, 600)
+
+    over(instrument, offering)
+
+    assert Order.objects.get(id=ask.order_id).status == "FILLED"
+    assert (offering.sold_quantity, given_to(small)) == (10, (10, 0))
+    assert Order.objects.get(id=small.order_id).status == "FILLED"
+    assert_value_is_conserved()
+
+
+def test_an_offering_that_others_undersell_altogether_sells_nothing_and_sets_nothing_aside(market):
+    instrument, department = market
+    other = bidder(instrument, "Other", lots=80)
+    offering = offered(instrument, department, set_aside_percent=50, small_below=10)
+    placed(instrument, other, "SELL", 80, 450)
+    small = placed(instrument, bidder(instrument, "Small"), "BUY", 60, 600)
+
+    over(instrument, offering)
+
+    assert (offering.status, offering.price, offering.sold_quantity) == ("DONE", None, 0)
+    assert given_to(small) == (0, 0)
+    assert Order.objects.get(id=small.order_id).status == "FILLED"
+    assert available(department, instrument.asset_id) == 1000 * GPU_SECONDS_PER_LOT
+    assert_value_is_conserved()
+
+
 bids = st.lists(st.tuples(st.integers(0, 5), st.integers(1, 40), st.integers(480, 520)), min_size=1, max_size=14)
+asks = st.lists(st.tuples(st.integers(1, 40), st.integers(480, 515)), max_size=4)
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@drawn(flow=bids, percent=st.sampled_from([0, 25, 50, 100]), chunk=st.sampled_from([1, 3, 1000]))
-def test_any_offering_is_shared_out_as_the_rules_say(flow, percent, chunk):
-    """Against the plainest definition: small holders in line up to the share, then everybody in line."""
+@drawn(flow=bids, others=asks, percent=st.sampled_from([0, 25, 50, 100]), chunk=st.sampled_from([1, 3, 1000]))
+def test_any_offering_is_shared_out_as_the_rules_say(flow, others, percent, chunk):
+    """Against the plainest definition: small holders in line up to the share, then everybody in line, with other
+    sellers in line before and behind."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(uncrossing, "CHUNK", chunk)
         number = Offering.objects.count()
         instrument = some_instrument(f"OFFER-{number}")
         department = some_trader(instrument, "Physics", credits=0, lots=100)
         wallets = [bidder(instrument, f"W{n}", lots=20 if n >= 3 else 0) for n in range(6)]
+        sellers = [bidder(instrument, f"S{n}", lots=quantity) for n, (quantity, _) in enumerate(others)]
         offering = offered(instrument, department, reserve=490, set_aside_percent=percent, small_below=20)
         placed_bids = [(place, *bid, placed(instrument, wallets[bid[0]], "BUY", bid[1], bid[2]).order_id)
                        for place, bid in enumerate(flow)]  # fmt: skip
+        for seller, (quantity, price) in zip(sellers, others, strict=True):
+            placed(instrument, seller, "SELL", quantity, price)
 
         over(instrument, offering)
 
-    price = offering.price or 10**9
+    price = Instrument.objects.get(id=instrument.id).last_price or 10**9
     line = sorted((bid for bid in placed_bids if bid[3] >= price), key=lambda bid: (-bid[3], bid[0]))
     left = {bid[4]: bid[2] for bid in line}
-    set_aside, supply = percent, 100  # of a hundred lots
+    supply = sorted([(490, -1, 100), *((at, place, quantity) for place, (quantity, at) in enumerate(others))])
+    stock = [[place == -1, quantity] for at, place, quantity in supply if at <= price]
+    before = sum(quantity for at, _, quantity in supply if at < 490)
+    ours = next((each for each in stock if each[0]), [True, 0])
+    set_aside = min(percent, max(0, min(100, sum(left.values()) - before)))  # of a hundred lots
     expected = {bid[4]: [0, 0] for bid in line}
     for owner, order_id in ((bid[1], bid[4]) for bid in line):
-        taken = min(left[order_id], set_aside) if owner < 3 else 0
-        set_aside, supply, left[order_id] = set_aside - taken, supply - taken, left[order_id] - taken
+        taken = min(left[order_id], set_aside, ours[1]) if owner < 3 else 0
+        set_aside, ours[1], left[order_id] = set_aside - taken, ours[1] - taken, left[order_id] - taken
         expected[order_id][0] = taken
     for order_id in (bid[4] for bid in line):
-        taken = min(left[order_id], supply)
-        supply -= taken
-        expected[order_id][1] = taken
+        for each in stock:
+            taken = min(left[order_id], each[1])
+            each[1] -= taken
+            left[order_id] -= taken
+            expected[order_id][1] += taken if each[0] else 0
     rows = Allocation.objects.filter(offering=offering)
     assert {row.order_id: [row.set_aside_quantity, row.rest_quantity] for row in rows} == expected
-    assert offering.sold_quantity == (100 - supply if offering.price else 0)
+    assert offering.sold_quantity == sum(map(sum, expected.values()))
     assert_value_is_conserved()
