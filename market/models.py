@@ -58,6 +58,8 @@ class Instrument(models.Model):
     no_cancel_at = models.DateTimeField(null=True)
     uncross_at = models.DateTimeField(null=True)
     uncross_price = models.BigIntegerField(null=True)
+    # The reference price that was published when it began: what its price is to be nearest to.
+    auction_reference = models.BigIntegerField(null=True)
     opened_at = models.DateTimeField()
 
     class Meta:

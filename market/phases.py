@@ -9,6 +9,8 @@ from django.utils.translation import gettext as _
 from market.errors import InstrumentClosed, NoCancel
 from market.leaving import write_event
 from market.models import Instrument, InstrumentChange
+from market.prices.models import ReferencePrice
+from market.prices.reference import newest_reference
 from market.settling import event_payload
 
 Cause, Phase = InstrumentChange.Cause, Instrument.Phase
@@ -33,7 +35,7 @@ def change_phase(
     content: dict[str, Any] | None = None,
 ) -> None:  # fmt: skip
     """Of a locked instrument, to anything but an auction."""
-    instrument.no_cancel_at = instrument.uncross_at = instrument.uncross_price = None
+    instrument.no_cancel_at = instrument.uncross_at = instrument.uncross_price = instrument.auction_reference = None
     _record(instrument, phase, cause, reason, by_id, now, content or {})
 
 
@@ -47,8 +49,19 @@ def begin_auction(
     instrument.no_cancel_at = now + timedelta(seconds=collect)
     instrument.uncross_at = instrument.no_cancel_at + timedelta(seconds=no_cancel)
     instrument.uncross_price = None
-    times = {"no_cancel_at": instrument.no_cancel_at.isoformat(), "uncross_at": instrument.uncross_at.isoformat()}
-    _record(instrument, Phase.AUCTION, cause, reason, by_id, now, times)
+    instrument.auction_reference = _published_reference(instrument)
+    terms = {
+        "no_cancel_at": instrument.no_cancel_at.isoformat(), "uncross_at": instrument.uncross_at.isoformat(),
+        "reference": instrument.auction_reference,
+    }  # fmt: skip
+    _record(instrument, Phase.AUCTION, cause, reason, by_id, now, terms)
+
+
+def _published_reference(instrument: Instrument) -> int | None:
+    """Of its trades, without the suspicious ones; None where there were never enough of them. It is kept with the
+    change that begins the auction, so that a replay finds it."""
+    newest = newest_reference(instrument.id)
+    return newest.price if newest is not None and newest.basis != ReferencePrice.Basis.ISSUE else None
 
 
 def _record(
@@ -60,8 +73,11 @@ def _record(
     instrument.phase = phase
     instrument.halted_reason = reason if phase == Phase.HALTED else ""
     instrument.save(
-        update_fields=["phase", "halted_reason", "no_cancel_at", "uncross_at", "uncross_price", "reference_price"]
-    )
+        update_fields=[
+            "phase", "halted_reason", "no_cancel_at", "uncross_at", "uncross_price", "auction_reference",
+            "reference_price",
+        ]
+    )  # fmt: skip
     InstrumentChange.objects.create(
         instrument=instrument, cause=cause, phase=phase, reason=reason, content=content, changed_by_id=by_id,
         changed_at=now,

@@ -55,8 +55,10 @@ def indication_of(instrument: Instrument) -> Indication:
 
 
 def reference_of(instrument: Instrument) -> int | None:
-    """What an auction's price is nearest to: the last trade, or before the first one what an operator has set."""
-    return instrument.reference_price if instrument.last_price is None else instrument.last_price
+    """What an auction's price is nearest to: the reference price published when it began; before there were enough
+    trades for one, the last trade; before the first one, what an operator has set."""
+    found = (instrument.auction_reference, instrument.last_price, instrument.reference_price)
+    return next((price for price in found if price is not None), None)
 
 
 def edges(instrument_id: int) -> tuple[int | None, int | None, list[int]]:
