@@ -3,6 +3,7 @@ a GPU-hour, lots of 0.01 GPU-hour, GPU-seconds, 1/10,000 credit."""
 
 from __future__ import annotations
 
+import http.client
 import json
 import time
 import urllib.error
@@ -18,6 +19,8 @@ TIMEOUT_SECONDS = 30
 # A call that got no answer, or was told to wait, is asked again so often; it has one effect all the same.
 TRIES = 4
 _LONGEST_WAIT_SECONDS = 60.0
+# A name of this machine only, or nothing travels unencrypted.
+_NEAR = {"localhost", "127.0.0.1", "::1"}
 
 
 class Problem(Exception):
@@ -33,14 +36,29 @@ class Problem(Exception):
 
 
 class Unreachable(Exception):
-    """The site did not answer."""
+    """The site did not answer, or not as a Hourglass site does."""
+
+
+class BadAddress(Unreachable):
+    """No address to send a key to."""
+
+
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    """The API never sends anybody elsewhere, and a key is shown to one site only."""
+
+    def redirect_request(self, *_arguments: Any) -> None:
+        return None
+
+
+NO_REDIRECTS = urllib.request.build_opener(_NoRedirects)
 
 
 class Client:
     """One site and one API key; without a key only what needs none."""
 
     def __init__(self, url: str, key: str = "") -> None:
-        self.url = url.rstrip("/")
+        """Raises BadAddress where the key could be read on its way."""
+        self.url = checked(url)
         self._key = key
 
     # The market
@@ -74,7 +92,8 @@ class Client:
     def place_orders(self, orders: Sequence[Mapping[str, Any]], **more: Any) -> list[Document]:
         """Up to 1,000 at once, each with its client_order_id; each is answered in its place."""
         rows = [{"client_order_id": _new_key(), **order} for order in orders]
-        return list(self._call("POST", "orders/bulk/", {"orders": rows, **more})["results"])
+        # Their ids make it safe to ask twice.
+        return list(self._call("POST", "orders/bulk/", {"orders": rows, **more}, safe=True)["results"])
 
     def orders(self, **query: Any) -> Iterator[Document]:
         """The wallet's orders, newest first; `instrument` and `status` narrow them."""
@@ -90,19 +109,23 @@ class Client:
     def cancel_order(self, order_id: int | str) -> Document:
         return self._call("DELETE", f"orders/{_part(order_id)}/")
 
-    def cancel_orders(self, instrument: str | None = None) -> int:
+    def cancel_orders(self, instrument: str | None = None, **more: Any) -> int:
         """All open orders of the wallet, or those in one instrument; answers how many they were."""
-        body = {} if instrument is None else {"instrument": instrument}
+        body = more if instrument is None else {"instrument": instrument, **more}
         return int(self._call("POST", "orders/cancel-all/", body)["cancelled"])
 
-    def set_cancel_timer(self, seconds: int) -> Document:
+    def set_cancel_timer(self, seconds: int, **more: Any) -> Document:
         """Cancel everything unless this is called again in time; 0 switches it off."""
-        return self._call("PUT", "cancel-timer/", {"seconds": seconds})
+        return self._call("PUT", "cancel-timer/", {"seconds": seconds, **more})
+
+    def cancel_timer(self, **query: Any) -> Document:
+        """When everything will be cancelled, if a timer is set."""
+        return self._call("GET", "cancel-timer/", query=query)
 
     # The wallet
 
-    def balances(self) -> list[Document]:
-        return list(self._call("GET", "balances/")["results"])
+    def balances(self, **query: Any) -> list[Document]:
+        return list(self._call("GET", "balances/", query=query)["results"])
 
     def transfers(self, **query: Any) -> Iterator[Document]:
         return self._pages("transfers/", query)
@@ -152,9 +175,10 @@ class Client:
                 return
 
     def _call(
-        self, method: str, path: str, body: Any = None, *, query: Mapping[str, Any] | None = None, key: str = ""
-    ) -> Document:
-        text = self._ask(method, path, body, query=query, key=key)
+        self, method: str, path: str, body: Any = None, *, query: Mapping[str, Any] | None = None, key: str = "",
+        safe: bool = False,
+    ) -> Document:  # fmt: skip
+        text = self._ask(method, path, body, query=query, key=key, safe=safe)
         try:
             document = json.loads(text)
         except ValueError as error:
@@ -164,8 +188,9 @@ class Client:
         return document
 
     def _ask(
-        self, method: str, path: str, body: Any = None, *, query: Mapping[str, Any] | None = None, key: str = ""
-    ) -> bytes:
+        self, method: str, path: str, body: Any = None, *, query: Mapping[str, Any] | None = None, key: str = "",
+        safe: bool = False,
+    ) -> bytes:  # fmt: skip
         address = f"{self.url}/api/v1/{path}"
         if query:
             address += f"?{urllib.parse.urlencode(query)}"
@@ -177,22 +202,35 @@ class Client:
             headers["Idempotency-Key"] = key
         request = urllib.request.Request(address, data, headers, method=method)
         # What is safe to ask twice: reading, and what has a key or is the same however often it is done.
-        safe = method != "POST" or bool(key)
+        safe = safe or method != "POST" or bool(key)
         for attempt in range(TRIES):
             last = attempt == TRIES - 1
             try:
-                with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as response:
+                with NO_REDIRECTS.open(request, timeout=TIMEOUT_SECONDS) as response:
                     return bytes(response.read())
             except urllib.error.HTTPError as error:
                 wait = _wait_for(error, attempt)
                 if last or wait is None or not (safe or error.code == 429):
                     raise Problem(error.code, _document(error)) from None
-            except (urllib.error.URLError, OSError) as error:
+            except (OSError, http.client.HTTPException) as error:
                 if last or not safe:
-                    raise Unreachable(f"{self.url} does not answer: {getattr(error, 'reason', error)}.") from error
+                    why = getattr(error, "reason", None) or error or type(error).__name__
+                    raise Unreachable(f"{self.url} does not answer: {why}.") from error
                 wait = 0.2 * 2**attempt
             time.sleep(wait)
         raise AssertionError("unreachable")
+
+
+def checked(url: str) -> str:
+    """The site's address, where a key may travel: encrypted, or within this machine."""
+    try:
+        parts = urllib.parse.urlsplit(url)
+        near = parts.scheme == "http" and parts.hostname in _NEAR
+        if (parts.scheme == "https" and parts.hostname) or near:
+            return f"{parts.scheme}://{parts.netloc}"
+    except ValueError:
+        pass
+    raise BadAddress("The site's address begins with https://, or with http:// for one on this machine.")
 
 
 def _wait_for(error: urllib.error.HTTPError, attempt: int) -> float | None:

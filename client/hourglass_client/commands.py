@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from hourglass_client.client import Client, Document
+from hourglass_client.feed import BUY, SELL, TOP, Follower
 from hourglass_client.units import CREDIT_UNITS, GPU_SECONDS, LOTS, TICKS, NotExact, shown, units
 
 CREDITS = "CREDITS"
@@ -25,6 +27,7 @@ class Said:
     rows: Sequence[Sequence[str]] = ()
     empty: str = "There is nothing."
     text: str | None = None
+    is_one_of_many: bool = False
 
 
 def instruments(site: Client, asked: argparse.Namespace) -> Said:
@@ -33,11 +36,39 @@ def instruments(site: Client, asked: argparse.Namespace) -> Said:
     return Said(found, ["series", "phase", "last cr", "expires at"], rows, "Nothing is traded yet.")
 
 
+def instrument(site: Client, asked: argparse.Namespace) -> Said:
+    return _one(site.instrument(asked.instrument))
+
+
 def book(site: Client, asked: argparse.Namespace) -> Said:
     found = site.book(asked.instrument, levels=asked.levels)
     sides = [("sell", level) for level in reversed(found["asks"])] + [("buy", level) for level in found["bids"]]
     rows = [[side, shown(level["price"], TICKS), shown(level["quantity"], LOTS)] for side, level in sides]
     return Said(found, ["side", "price cr", "quantity GPU-h"], rows, "Nobody offers or bids.")
+
+
+def watch(site: Client, asked: argparse.Namespace) -> Iterator[Said]:
+    """Each event with the ten best levels after it; every one of them proved, or it would not be here."""
+    follower = Follower(site, asked.instrument, lost=lambda: _tell_lost(asked))
+    for count, (live, event) in enumerate(follower.updates()):
+        bids, asks = live.levels(BUY, TOP), live.levels(SELL, TOP)
+        document = {"number": live.number, **(event or {}), "checksum": live.checksum, "bids": bids, "asks": asks}
+        best = " · ".join(
+            f"{name} {shown(levels[0][1], LOTS)} GPU-h at {shown(levels[0][0], TICKS)} cr" if levels else f"no {name}"
+            for name, levels in (("bid", bids), ("ask", asks))
+        )
+        traded = "".join(
+            f"; {side.lower()} {shown(quantity, LOTS)} at {shown(price, TICKS)}"
+            for _number, price, quantity, side in (event or {}).get("trades", ())
+        )
+        yield Said(document, text=f"{live.number} {best}{traded}\n", is_one_of_many=True)
+        if asked.events is not None and count >= asked.events:
+            return
+
+
+def _tell_lost(asked: argparse.Namespace) -> None:
+    if not asked.json:
+        print("The connection is lost; connecting again …", file=sys.stderr, flush=True)
 
 
 def trades(site: Client, asked: argparse.Namespace) -> Said:
@@ -68,16 +99,33 @@ def place(site: Client, asked: argparse.Namespace) -> Said:
         more["expires_at"] = asked.until
     if asked.post_only:
         more["post_only"] = True
+    if asked.self_trade:
+        more["self_trade"] = asked.self_trade
     placed = site.place_order(
         asked.instrument, asked.side.upper(), limit_price=units(asked.price, TICKS, "credits"),
-        quantity=units(asked.quantity, LOTS, "GPU-hours"), key=asked.key, **more,
+        quantity=units(asked.quantity, LOTS, "GPU-hours"), key=asked.key, **more, **_wallet(asked),
     )  # fmt: skip
     return _became(placed)
 
 
+def bulk(site: Client, asked: argparse.Namespace) -> Said:
+    """A JSON list of orders as the API takes them, or one order a line."""
+    answers = site.place_orders(_rows(_read(asked.file)), **_wallet(asked))
+    rows = []
+    for number, answer in enumerate(answers):
+        order, problem = answer.get("order", {}), answer.get("problem", {})
+        rows.append(
+            [
+                str(number), str(answer.get("client_order_id") or ""), str(answer["status"]), str(order.get("id", "")),
+                problem["code"] if problem else order["status"].lower(),
+            ]
+        )  # fmt: skip
+    return Said(answers, ["row", "client order id", "status", "order", "became"], rows)
+
+
 def orders(site: Client, asked: argparse.Namespace) -> Said:
     wanted = {name: getattr(asked, name) for name in ("instrument", "status") if getattr(asked, name)}
-    return _orders(_some(site.orders(limit=min(asked.limit, 500), **wanted), asked.limit))
+    return _orders(_some(site.orders(limit=min(asked.limit, 500), **wanted, **_wallet(asked)), asked.limit))
 
 
 def order(site: Client, asked: argparse.Namespace) -> Said:
@@ -100,18 +148,19 @@ def cancel(site: Client, asked: argparse.Namespace) -> Said:
 
 
 def cancel_all(site: Client, asked: argparse.Namespace) -> Said:
-    count = site.cancel_orders(asked.instrument)
+    count = site.cancel_orders(asked.instrument, **_wallet(asked))
     return Said({"cancelled": count}, text=f"Cancelled: {count}.\n")
 
 
 def timer(site: Client, asked: argparse.Namespace) -> Said:
-    found = site.set_cancel_timer(asked.seconds)
+    mine = _wallet(asked)
+    found = site.cancel_timer(**mine) if asked.seconds is None else site.set_cancel_timer(asked.seconds, **mine)
     at = found["cancel_at"]
     return Said(found, text=f"All orders are cancelled at {at}.\n" if at else "The timer is off.\n")
 
 
 def balances(site: Client, asked: argparse.Namespace) -> Said:
-    found = site.balances()
+    found = site.balances(**_wallet(asked))
     rows = [
         [
             each["asset"],
@@ -124,7 +173,7 @@ def balances(site: Client, asked: argparse.Namespace) -> Said:
 
 
 def transfers(site: Client, asked: argparse.Namespace) -> Said:
-    found = _some(site.transfers(limit=min(asked.limit, 500)), asked.limit)
+    found = _some(site.transfers(limit=min(asked.limit, 500), **_wallet(asked)), asked.limit)
     rows = [
         [str(each["entry"]), each["recorded_at"], each["kind"].lower(), _sides(each["sides"]), each["reference"]]
         for each in found
@@ -135,7 +184,7 @@ def transfers(site: Client, asked: argparse.Namespace) -> Said:
 def send(site: Client, asked: argparse.Namespace) -> Said:
     is_credits = asked.asset == CREDITS
     amount = units(asked.amount, CREDIT_UNITS if is_credits else GPU_SECONDS, "credits" if is_credits else "GPU-hours")
-    sent = site.send(to=asked.to, asset=asked.asset, amount=amount, key=asked.key)
+    sent = site.send(to=asked.to, asset=asked.asset, amount=amount, key=asked.key, **_wallet(asked))
     return Said(sent, text=f"Sent: {_amount(asked.asset, amount)} of {asked.asset}, entry {sent['entry']}.\n")
 
 
@@ -145,7 +194,7 @@ def receipt(site: Client, asked: argparse.Namespace) -> Said:
 
 
 def jobs(site: Client, asked: argparse.Namespace) -> Said:
-    found = _some(site.redemptions(limit=min(asked.limit, 500)), asked.limit)
+    found = _some(site.redemptions(limit=min(asked.limit, 500), **_wallet(asked)), asked.limit)
     rows = [
         [each["id"], each["job_name"], each["asset"], str(each["gpus"]), each["status"].lower(), each["created_at"]]
         for each in found
@@ -158,16 +207,38 @@ def job(site: Client, asked: argparse.Namespace) -> Said:
 
 
 def run(site: Client, asked: argparse.Namespace) -> Said:
-    script = sys.stdin.read() if asked.script == "-" else Path(asked.script).read_text(encoding="utf-8")
+    script = _read(asked.script)
     made = site.redeem(
         asset=asked.asset, kind="SCRIPT", gpus=asked.gpus, walltime_minutes=asked.minutes, job_name=asked.name,
-        script=script, key=asked.key,
+        script=script, key=asked.key, **_wallet(asked),
     )  # fmt: skip
     return Said(made, text=f"{made['id']} is {made['status'].lower()}.\n")
 
 
 def cancel_job(site: Client, asked: argparse.Namespace) -> Said:
     return _one(site.cancel_redemption(asked.id))
+
+
+def _read(file: str) -> str:
+    """A file's text, or standard input's for -."""
+    try:
+        return (sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise NotExact(f"{file} is not text in UTF-8.") from error
+
+
+def _rows(text: str) -> list[Any]:
+    try:
+        found = json.loads(text) if text.lstrip().startswith("[") else [json.loads(line) for line in text.splitlines()]
+    except ValueError as error:
+        raise NotExact(f"That is neither a JSON list of orders nor one order a line: {error}.") from error
+    if not all(isinstance(row, dict) for row in found):
+        raise NotExact("An order is a JSON object.")
+    return list(found)
+
+
+def _wallet(asked: argparse.Namespace) -> dict[str, str]:
+    return {"wallet": asked.wallet} if asked.wallet else {}
 
 
 def _some(rows: Iterable[Document], limit: int) -> list[Document]:

@@ -87,6 +87,7 @@ class BookOut(serializers.Serializer):
     checksum = Int(help_text="CRC-32 over the ten best levels a side (docs/market.md).")
     phase = serializers.ChoiceField(choices=Instrument.Phase.choices)
     auction = AuctionOut(allow_null=True)
+    events = serializers.CharField(help_text="The stream that goes on from here, with ?after= this number.")
     bids = LevelOut(many=True)
     asks = LevelOut(many=True)
 

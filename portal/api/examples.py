@@ -96,6 +96,7 @@ BOOK = [
         "book",
         {
             "instrument": "H100-2026Q4", "number": 418, "checksum": 2342519659, "phase": "CONTINUOUS", "auction": None,
+            "events": "https://hourglass.example/events/H100-2026Q4/",
             "bids": [{"price": 499, "quantity": 1000, "orders": 2}],
             "asks": [{"price": 505, "quantity": 50, "orders": 1}, {"price": 510, "quantity": 150, "orders": 1}],
         },

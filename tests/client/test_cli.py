@@ -48,10 +48,10 @@ class Shell:
         assert status == 0, err
         return json.loads(out)
 
-    def refused(self, *words: str) -> str:
+    def refused(self, *words: str, status: int = 1) -> str:
         """The one line that it fails with."""
-        status, out, err = self.run(*words)
-        assert (status, out) == (1, ""), (status, out)
+        ended, out, err = self.run(*words)
+        assert (ended, out) == (status, ""), (ended, out)
         assert err.startswith("hourglass: ")
         assert err.count("\n") == 1, err
         return err
@@ -167,7 +167,7 @@ def test_a_misspelt_command_is_status_2_and_nobody_logged_in_is_said(shell, monk
 def test_a_site_that_is_away_or_is_another_is_one_line(shell, monkeypatch):
     monkeypatch.setattr("hourglass_client.client.TRIES", 1)
     monkeypatch.setenv("HOURGLASS_URL", "http://127.0.0.1:9")
-    assert "does not answer" in shell.refused("balances")
+    assert "does not answer" in shell.refused("balances", status=3)
 
 
 def test_a_key_goes_to_no_address_that_anybody_could_read(shell):

@@ -3,6 +3,7 @@
 import hashlib
 from typing import Any
 
+from django.conf import settings
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from rest_framework.renderers import JSONRenderer
@@ -53,6 +54,7 @@ def book(request: Request, code: str) -> Response:
             "checksum": snapshot.checksum,
             "phase": found.phase,
             "auction": AuctionOut(state).data if state else None,
+            "events": request.build_absolute_uri(f"{settings.EVENTS_ORIGIN}/events/{found.code}/"),
             "bids": _levels(snapshot.bids[: asked["levels"]]),
             "asks": _levels(snapshot.asks[: asked["levels"]]),
         }
