@@ -52,8 +52,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _failed(said, problem.code, document=problem.document)
     except NotExact as error:
         return _failed(str(error), "not_exact")
-    except (Failed, BadAddress) as error:
-        return _failed(str(error), "failed")
+    except Failed as error:
+        return _failed(str(error), "not_logged_in")
+    except BadAddress as error:
+        return _failed(str(error), "bad_address")
     except Unreachable as error:
         return _failed(str(error), "unreachable", AWAY)
     except BrokenPipeError:

@@ -16,7 +16,7 @@ from ledger.models import Account
 from market.models import Order
 from portal.api.models import ApiKey, DeviceLogin
 from tests.api.builders import Api, Market, a_market, a_trader
-from tests.people.builders import PASSWORD
+from tests.people.builders import PASSWORD, Role, some_department, some_person
 from tests.scheduler.builders import drawn_class
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -34,9 +34,12 @@ class Shell:
     """Runs `hourglass` as somebody with a key."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: Any, url: str, api: Api) -> None:
-        self.capsys = capsys
+        self.capsys, self.monkeypatch = capsys, monkeypatch
         monkeypatch.setenv("HOURGLASS_URL", url)
         monkeypatch.setenv("HOURGLASS_KEY", api.secret)
+
+    def acts_as(self, api: Api) -> None:
+        self.monkeypatch.setenv("HOURGLASS_KEY", api.secret)
 
     def run(self, *words: str) -> tuple[int, str, str]:
         status = cli.main(words)
@@ -130,6 +133,49 @@ def test_a_job_is_run_shown_and_cancelled(shell, market, tmp_path, settings):
     assert shell.json("jobs", "list")[0]["id"] == made["id"]
     assert shell.run("jobs", "show", made["id"])[0] == 0
     assert shell.run("jobs", "cancel", made["id"])[0] == 0
+
+
+def test_orders_in_bulk_from_a_file_are_each_answered(shell, market, tmp_path):
+    rows = [
+        {"instrument": market.instrument.code, "side": "BUY", "limit_price": 100 + n, "quantity": n} for n in range(3)
+    ]
+    as_list, as_lines = tmp_path / "list", tmp_path / "lines"
+    as_list.write_text(json.dumps(rows))
+    as_lines.write_text("\n".join(json.dumps(row | {"client_order_id": f"l{n}"}) for n, row in enumerate(rows)))
+
+    answers = shell.json("orders", "bulk", str(as_list))
+    status, out, _ = shell.run("orders", "bulk", str(as_lines))
+
+    assert [each["status"] for each in answers] == [422, 201, 201]
+    assert (status, [line.split()[-1] for line in out.splitlines()]) == (0, ["became", "out_of_range", "open", "open"])
+    assert Order.objects.count() == 4
+    assert shell.json("orders", "bulk", str(as_lines))[1:] == shell.json("orders", "bulk", str(as_lines))[1:]
+    assert Order.objects.count() == 4
+
+
+def test_a_timer_is_set_and_asked_for_and_a_series_shown(shell, market):
+    assert shell.run("orders", "timer")[1] == "The timer is off.\n"
+    shell.json("orders", "timer", "60")
+    assert "are cancelled at" in shell.run("orders", "timer")[1]
+    assert shell.json("instruments", "show", market.instrument.code)["gpu_memory_gb"] == 80
+
+
+def test_what_self_trade_and_wallet_say_is_passed_on(shell, market):
+    code, words = market.instrument.code, ("--price", "1.50")
+    shell.json("orders", "place", code, "sell", "1", *words)
+    met = shell.json("orders", "place", code, "buy", "1", *words, "--self-trade", "CANCEL_OLDEST")
+    assert (met["status"], [each["status"] for each in shell.json("orders", "list")]) == ("OPEN", ["OPEN", "CANCELLED"])
+    foreign = str(market.bob.wallet.public_id)
+    for words in (
+        ("orders", "place", code, "buy", "1", "--price", "1"), ("orders", "list"), ("orders", "cancel-all"),
+        ("orders", "timer"), ("orders", "timer", "60"), ("balances",), ("transfers", "list"), ("jobs", "list"),
+        ("transfers", "send", code, "1", "--to", foreign),
+    ):  # fmt: skip
+        assert "no such wallet" in shell.refused(*words, "--wallet", foreign), words
+    department = some_department()
+    dora = Api(some_person("Dora", (Role.DEPARTMENT_ADMIN, department)))
+    shell.acts_as(dora)
+    assert shell.json("balances", "--wallet", str(department.wallet.public_id)) == []
 
 
 def test_a_refusal_is_one_line_with_its_code(shell, market):
