@@ -42,7 +42,7 @@ def reason_to_skip(scenario: dict) -> str:
     repeats = any(expect.get("rejected") == "duplicate id" for expect in expected)
     if scenario["semantics"] != "common" and not repeats:
         return f"follows a rule of its engine: {scenario['why']}"
-    if any(step.get("all_or_none") for step in adds):
+    if any(step.get("all_or_none") and step.get("expect", {}).get("state") != "FILLED" for step in adds):
         return "uses all-or-none, which the market leaves out on purpose"
     if any(step["type"] == "STOP" for step in adds):
         return "uses stop orders, which the market leaves out on purpose"
@@ -153,7 +153,8 @@ class Walk:
         owner = step.get("owner") or f"owner of {step['id']}"
         # The source may use a refused order's id again; a client order id is used once.
         tries = Order.objects.filter(client_order_id__startswith=f"{step['id']}#", status="REJECTED").count()
-        price, tif = step["price"], step["tif"]
+        # An all-or-none order that is filled as it arrives is what is fill-or-kill here.
+        price, tif = step["price"], "FOK" if step.get("all_or_none") else step["tif"]
         terms = {}
         if step["type"] == "MARKET":
             # The source's has no limit; ours has a protection price as far away as there is.
