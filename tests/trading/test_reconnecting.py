@@ -78,12 +78,14 @@ def with_no_error(act):
 
 
 class Line:
-    """A line to the server that can be cut, and be dead for as long as one likes."""
+    """A line to the server that can be cut, be dead for as long as one likes, or carry nothing and not say so."""
 
     def __init__(self, target):
         self.target, self.pairs, self.is_dead = target, [], False
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
+        self.speaks = threading.Event()
+        self.speaks.set()
         threading.Thread(target=self.accept, daemon=True).start()
 
     def accept(self):
@@ -104,10 +106,10 @@ class Line:
             for source, sink in ((client, server), (server, client)):
                 threading.Thread(target=self.carry, args=(source, sink), daemon=True).start()
 
-    @staticmethod
-    def carry(source, sink):
+    def carry(self, source, sink):
         try:
             while data := source.recv(65536):
+                self.speaks.wait()
                 sink.sendall(data)
         except OSError:
             pass
@@ -123,6 +125,12 @@ class Line:
 
     def mend(self):
         self.is_dead = False
+
+    def hush(self):
+        self.speaks.clear()
+
+    def speak(self):
+        self.speaks.set()
 
 
 class Flow:

@@ -24,6 +24,8 @@ export class Stream {
     this.isOpen = true;
     this.listen();
     if (this.number === null) await this.fetch();
+    // Who listens says at once how far it has come: a tab that comes back may have missed the last event of a quiet hour.
+    this.channel.postMessage({ kind: "ask" });
     if (this.isOpen) this.lead();
   }
 
@@ -47,14 +49,17 @@ export class Stream {
       this.disconnect();
     };
     if (!navigator.locks) return void listening();
-    navigator.locks.request(this.url, { steal }, listening).catch(() => this.disconnect());
+    // Stolen by a tab that heard nothing from this one: back into the line.
+    navigator.locks.request(this.url, { steal }, listening).catch(() => isOurs && this.reconnect());
   }
 
   connect(done) {
     const source = new EventSource(`${this.url}?after=${this.number}`);
+    this.source = source;
     this.disconnect = () => {
       clearTimeout(this.again);
       source.close();
+      this.source = null;
       this.disconnect = () => {};
       done();
     };
@@ -62,7 +67,9 @@ export class Stream {
       this.channel.postMessage(news);
       this.hear(news);
     };
-    for (const kind of ["hello", "beat", "reset"]) source.addEventListener(kind, () => tell({ kind }));
+    for (const kind of ["hello", "beat", "reset"]) {
+      source.addEventListener(kind, ({ data }) => tell({ kind, number: Number(data) }));
+    }
     source.addEventListener("message", ({ lastEventId, data }) =>
       tell({ kind: "event", number: Number(lastEventId), data }),
     );
@@ -82,11 +89,14 @@ export class Stream {
   }
 
   hear(news) {
+    if (news.kind === "ask") return this.source && this.channel.postMessage({ kind: "beat", number: this.number });
     if (news.kind === "lost") return this.stale(true);
     this.listen();
     if (news.kind === "reset") return this.fetch().then(() => this.reconnect());
     if (this.waiting) return void this.waiting.push(news);
     if (news.kind === "event") return this.take(news);
+    // Everything up to a beat's number has been sent: what is not here was missed.
+    if (news.kind === "beat" && news.number > this.number) return this.fetch();
     this.stale(false);
   }
 
