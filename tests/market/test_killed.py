@@ -10,6 +10,7 @@ import pytest
 from django.utils import timezone
 
 from ledger.errors import Refusal
+from ledger.models import Wallet
 from market.amending import amend_order
 from market.answers import NewOrder, PlacedOrder
 from market.models import Instrument, Order, Trade
@@ -27,7 +28,7 @@ from tests.market.builders import (
     some_trader,
     with_rules,
 )
-from tests.market.test_crowds import at_once
+from tests.market.test_crowds import at_once, in_child
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -183,3 +184,81 @@ def test_64_who_place_amend_and_cancel_one_order_at_once_agree_on_what_it_is():
         work += len(results)
     print(f"{ROUNDS} rounds of 64 at once, {work} answers")
     assert_value_is_conserved()
+
+
+def test_64_of_two_processes_who_change_one_order_at_once_agree_on_what_it_is():
+    instrument = some_instrument()
+    ada, bob = some_trader(instrument), some_trader(instrument, "Bob")
+    rounds, answered = max(ROUNDS // 3, 3), 0
+    for round_ in range(rounds):
+        order = placed(instrument, ada, "SELL", 10, 100, client_order_id=f"both-{round_}")
+        children = [
+            answering_child(
+                lambda seed=64 * round_ + each, name=f"both-{round_}", id_=order.order_id: _change(
+                    instrument, ada, bob, id_, name, seed
+                )
+            )
+            for each in range(2)
+        ]
+        said = [line for child in children for line in answers_of(child)]
+        assert [line for line in said if line.startswith("failed")] == []
+        assert len(said) == 64
+        row = Order.objects.get(wallet=ada, client_order_id=f"both-{round_}")
+        assert row.status in {"CANCELLED", "FILLED"}
+        assert row.held == 0
+        # Each of what was answered as bought was bought, once.
+        bought = sum(int(line.split()[1]) for line in said if line.startswith("bought"))
+        assert bought == row.filled_quantity
+        answered += len(said)
+    assert Order.objects.filter(wallet=ada).count() == rounds
+    print(f"{rounds} rounds of two processes, {answered} answers")
+    assert_value_is_conserved()
+
+
+def _change(instrument: Instrument, ada: Wallet, bob: Wallet, order_id: int, name: str, seed: int) -> list[str]:
+    """Thirty-two of a process, each with an answer in a word."""
+    chooser = random.Random(seed)
+
+    def again() -> str:
+        return "again" if placed(instrument, ada, "SELL", 10, 100, client_order_id=name).order_id == order_id else "new"
+
+    def amend() -> str:
+        return amend_order(
+            order_id=order_id, quantity=chooser.randint(1, 20), limit_price=chooser.choice((99, 100, 101))
+        ).status
+
+    def cancel() -> str:
+        return cancel_order(order_id=order_id, now=timezone.now()).status
+
+    def buy() -> str:
+        return f"bought {placed(instrument, bob, 'BUY', 1, 101, time_in_force='IOC').filled_quantity}"
+
+    acts: list[Callable[[], str]] = [again] * 8 + [amend] * 15 + [buy] * 8 + [cancel]
+    chooser.shuffle(acts)
+    return [_word(result) for result in at_once(acts)]
+
+
+def _word(result: object) -> str:
+    if isinstance(result, Refusal):
+        return f"refused {result.code}"
+    return f"failed {result!r}" if isinstance(result, Exception) or result == "new" else str(result)
+
+
+def answering_child(act: Callable[[], list[str]]) -> tuple[int, int]:
+    """A process of its own, and where it writes what it was answered."""
+    reads, writes = os.pipe()
+
+    def say() -> None:
+        os.close(reads)
+        os.write(writes, "\n".join(act()).encode())
+
+    child = in_child(say)
+    os.close(writes)
+    return child, reads
+
+
+def answers_of(child: tuple[int, int]) -> list[str]:
+    with os.fdopen(child[1]) as said:
+        answers = said.read().splitlines()
+    assert os.waitpid(child[0], 0)[1] == 0
+    return answers
