@@ -40,7 +40,10 @@ def accounts_for(cursor: psycopg.RawCursor[Any], instrument_id: int, wallet_ids:
         if len(_accounts) > _MOST:
             _accounts.clear()
         cursor.execute(
-            "SELECT * FROM market_accounts($1::bigint, $2::bigint[])", [instrument_id, integers(sorted(missing))]
+            "SELECT * FROM market_accounts($1::bigint, $2::bigint[])",
+            [instrument_id, integers(sorted(missing))],
+            prepare=True,
+            binary=True,
         )
         for wallet, base, price in cursor.fetchall():
             found[wallet] = _accounts[instrument_id, wallet] = Accounts(base, price)
@@ -55,7 +58,10 @@ def tags_of(cursor: psycopg.RawCursor[Any], wallet_ids: Iterable[int]) -> dict[i
         if len(_tags) > _MOST:
             _tags.clear()
         cursor.execute(
-            "SELECT id, public_id FROM ledger_wallet WHERE id = ANY ($1::bigint[])", [integers(missing)], binary=True
+            "SELECT id, public_id FROM ledger_wallet WHERE id = ANY ($1::bigint[])",
+            [integers(missing)],
+            prepare=True,
+            binary=True,
         )
         for id_, public_id in cursor.fetchall():
             found[id_] = _tags[id_] = public_id.bytes

@@ -50,10 +50,11 @@ def refuse_special(loaded: Loaded) -> list[Working]:
 
 def _refusal(loaded: Loaded, order: Working, asset: Asset, wallet: Wallet, position: int, rests: bool) -> str:
     # A pause or a halt stops arrivals and leaves the book as it is.
-    base, price, phase = asset, loaded.price, loaded.phase
+    base, phase = asset, loaded.phase
     if rests:
-        base, price, phase = copy(asset), Asset(kind=Asset.Kind.CREDITS), Instrument.Phase.CONTINUOUS
+        base, phase = copy(asset), Instrument.Phase.CONTINUOUS
         base.paused_at = None
+    price = Asset(kind=Asset.Kind.CREDITS, paused_at=loaded.now if loaded.credits_paused and not rests else None)
     return refusal_code(
         phase=phase, base=base, price=price, wallet=wallet, buys=order.side == BUY, now=loaded.now, position=position
     )

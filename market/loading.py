@@ -64,8 +64,10 @@ class Loaded:
     now: datetime
     phase: str
     code: str
-    base: Asset
-    price: Asset
+    # Of the series: when it ends; whether transfers of it are paused, and those of credits.
+    expires_at: datetime
+    is_paused: bool
+    credits_paused: bool
     base_tag: bytes
     price_tag: bytes
     maker_bp: int = 0
@@ -92,8 +94,11 @@ class Loaded:
     @property
     def may_trade(self) -> bool:
         """Neither the series nor credits are paused, and the series has not expired."""
-        has_expired = self.base.expires_at is not None and self.base.expires_at <= self.now
-        return self.base.paused_at is None and self.price.paused_at is None and not has_expired
+        return not (self.is_paused or self.credits_paused or self.has_expired)
+
+    @property
+    def has_expired(self) -> bool:
+        return self.expires_at <= self.now
 
 
 def rules_of(instrument: Instrument | Loaded) -> Rules:
@@ -286,15 +291,9 @@ def _read_head(head: tuple[Any, ...]) -> Loaded:
     )
     phase, code, base_tag, price_tag = words
     now = _EPOCH + timedelta(microseconds=now_us)
-    base = Asset(
-        code=code,
-        kind=Asset.Kind.POOL,
-        paused_at=now if flags & _PAUSED else None,
-        expires_at=_EPOCH + timedelta(microseconds=expires_us),
-    )
-    price = Asset(code="CREDITS", kind=Asset.Kind.CREDITS, paused_at=now if flags & _PRICE_PAUSED else None)
     loaded = Loaded(
-        instrument_id, last_priority, last_event, last_trade, last_price, now, phase, code, base, price,
+        instrument_id, last_priority, last_event, last_trade, last_price, now, phase, code,
+        _EPOCH + timedelta(microseconds=expires_us), bool(flags & _PAUSED), bool(flags & _PRICE_PAUSED),
         bytes.fromhex(base_tag), bytes.fromhex(price_tag),
     )  # fmt: skip
     loaded.maker_bp, loaded.taker_bp = _rates(flags)
@@ -323,9 +322,7 @@ def _refusal(loaded: Loaded, flags: int, *, resting: bool) -> str:
     if resting:
         # A pause stops arrivals and leaves the book as it is: only the wallet counts.
         return _code_of(flags, Instrument.Phase.CONTINUOUS, False, False, False)
-    base, price = loaded.base, loaded.price
-    is_over = base.expires_at is not None and base.expires_at <= loaded.now
-    return _code_of(flags, loaded.phase, base.paused_at is not None, price.paused_at is not None, is_over)
+    return _code_of(flags, loaded.phase, loaded.is_paused, loaded.credits_paused, loaded.has_expired)
 
 
 @lru_cache(1000)
@@ -334,7 +331,7 @@ def _code_of(flags: int, phase: str, paused: bool, credits_paused: bool, expired
     again."""
     now = _EPOCH
     base = Asset(kind=Asset.Kind.POOL, paused_at=now if paused else None, expires_at=now if expired else None)
-    price = Asset(code="CREDITS", kind=Asset.Kind.CREDITS, paused_at=now if credits_paused else None)
+    price = Asset(kind=Asset.Kind.CREDITS, paused_at=now if credits_paused else None)
     wallet = Wallet(frozen_at=now if flags & _FROZEN else None, may_sell=not flags & _MAY_NOT_SELL)
     return refusal_code(phase=phase, base=base, price=price, wallet=wallet, buys=bool(flags & _BUYS), now=now)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import psycopg
 
-from ledger.arrays import byte_strings, integers, optional_integers, texts
+from ledger.arrays import byte_strings, integers, optional_integers, optional_texts, texts
 from ledger.door.contents import content_text
 from ledger.door.copying import (
     ENTRIES,
@@ -70,7 +70,7 @@ def write(cursor: psycopg.RawCursor[Any], batch: Batch) -> None:
     values: list[Any] = [
         batch.book.now,
         texts([entry.kind for entry in entries]),
-        texts([entry.transfer_kind for entry in entries]),
+        optional_texts([entry.transfer_kind for entry in entries]),
         texts([entry.reference for entry in entries]),
         byte_strings([entry.body for entry in entries]),
         byte_strings([entry.leaf for entry in entries]),

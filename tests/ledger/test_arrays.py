@@ -5,7 +5,7 @@ from django.db import connection
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ledger.arrays import byte_strings, integers, optional_integers, texts
+from ledger.arrays import byte_strings, integers, optional_integers, optional_texts, texts
 
 pytestmark = pytest.mark.django_db
 
@@ -24,9 +24,15 @@ def back(literal: str, type_: str) -> object:
 
 
 @anything
-@given(st.lists(st.none() | strings))
+@given(st.lists(strings))
 def test_texts(values):
     assert back(texts(values), "text") == values
+
+
+@anything
+@given(st.lists(st.none() | strings))
+def test_optional_texts(values):
+    assert back(optional_texts(values), "text") == values
 
 
 @anything

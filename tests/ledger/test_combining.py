@@ -1,5 +1,6 @@
 """Callers of one process share their work: nobody waits for ever, everybody gets their own answers."""
 
+import signal
 import threading
 from collections.abc import Callable, Sequence
 
@@ -139,6 +140,45 @@ def test_without_threads_to_be_had_the_caller_goes_on(monkeypatch):
     for thread in threads:
         thread.join(20)
     assert answers == {n: [2 * n] for n in range(5)}
+
+
+class Interrupted(Exception):
+    """What a signal's handler raises."""
+
+
+def test_who_is_called_away_from_waiting_leaves_nobody_waiting():
+    """Only the main thread can be, by a signal: others are woken in turn, each by the one before."""
+
+    def interrupt(*_: object) -> None:
+        raise Interrupted
+
+    work, answers = Work(), dict[int, object]()
+    combiner = Combiner(work)
+    threads = [submitted(combiner, 0, answers)]
+    wait_until(lambda: work.batches == [[0]])
+    threads += [submitted(combiner, number, answers) for number in range(1, 4)]
+    wait_until(lambda: len(combiner._queue) == 3)
+
+    def call_away() -> None:
+        wait_until(lambda: len(combiner._queue) == 4)
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGUSR1)
+
+    before = signal.signal(signal.SIGUSR1, interrupt)
+    caller = threading.Thread(target=call_away)
+    try:
+        caller.start()
+        with pytest.raises(Interrupted):
+            combiner.submit([9])
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+        caller.join()
+    threads += [submitted(combiner, number, answers) for number in range(4, 7)]
+    wait_until(lambda: len(combiner._queue) == 7)
+    work.go.set()
+    for thread in threads:
+        thread.join(20)
+    assert answers == {n: [2 * n] for n in range(7)}
+    assert sorted(work.batches[1]) == [1, 2, 3, 4, 5, 6, 9]
 
 
 def test_an_idle_clerk_goes_home_and_another_comes(monkeypatch):
