@@ -8,7 +8,6 @@ from django.http import Http404
 from django.utils.translation import gettext as _
 from rest_framework import exceptions, status
 from rest_framework.response import Response
-from rest_framework.views import set_rollback
 
 from ledger.errors import Refusal
 from market.errors import TooManyOrders
@@ -92,6 +91,9 @@ def invalid(error: exceptions.ValidationError) -> Problem:
 
 def answer(error: Exception, _context: dict[str, Any]) -> Response | None:
     """DRF's exception handler: what is not understood here stays an error of ours."""
+    # Its module reads the settings, which name modules that import this one.
+    from rest_framework.views import set_rollback
+
     set_rollback()
     said = problem_of(error)
     if said is None:
