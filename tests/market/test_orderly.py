@@ -7,7 +7,7 @@ from django.db import DatabaseError, connection, transaction
 
 from market import orderly
 from market.amending import amend_order
-from market.errors import TooManyOrders
+from market.errors import AmendmentRefused, TooManyOrders
 from market.models import Amendment, Order
 from market.orders import place_orders
 from tests.api.builders import a_market, an_order
@@ -164,6 +164,38 @@ def test_less_at_the_same_price_and_cancelling_count_for_nothing():
 
     assert cancelled.status == "CANCELLED"
     assert not Amendment.objects.exists()
+
+
+def test_what_is_refused_counts_for_an_amendment_no_more_than_it_changes_the_book_and_for_an_order_it_does():
+    """An amendment that is refused leaves the order as it was and no row behind; an order that is rejected is there."""
+    instrument = some_instrument()
+    ada, ben = some_trader(instrument, "Ada"), some_trader(instrument, "Ben")
+    placed(instrument, ben, "SELL", 1, 200)
+    quiet = placed(instrument, ada, "BUY", 1, 100, post_only=True)
+
+    for _ in range(50):
+        with pytest.raises(AmendmentRefused):
+            amend_order(order_id=quiet.order_id, limit_price=200)
+    resting(instrument, ada, 19)
+    for _ in range(20):
+        assert placed(instrument, ada, "BUY", 1, 200, post_only=True).status == "REJECTED"
+
+    with pytest.raises(TooManyOrders):
+        placed(instrument, ada, "BUY", 1, 100)
+    assert Order.objects.filter(wallet=ada).count() == 40
+    assert not Amendment.objects.exists()
+
+
+def test_asked_again_with_the_same_ids_nothing_is_counted_twice():
+    instrument = some_instrument()
+    ada = some_trader(instrument, "Ada")
+    orders = [new_order(instrument, ada, "BUY", 1, 100) for _ in range(15)]
+    for _ in range(2):
+        place_orders(orders)
+
+    resting(instrument, ada, 25)
+
+    assert Order.objects.count() == 40
 
 
 def test_an_amendment_that_trades_makes_room_once_and_what_was_filled_before_makes_none():
