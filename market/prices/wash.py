@@ -1,6 +1,6 @@
 """What looks like trading with oneself: pure rules over trades and their beneficial owners.
 
-A flag is a question to a person, not a judgement. Four patterns, by version 2 of the rules:
+A flag is a question to a person, not a judgement. Four patterns, by version 3 of the rules:
 
 SAME_OWNER  one beneficial owner on both sides, through different wallets.
 ROUND_TRIP  tokens go from one owner to another and back within ten minutes, of about the same quantity (5 %) at about
@@ -10,6 +10,7 @@ CIRCLE      the same through three owners, by the last trade of each direction: 
             third to the first, in any order.
 ROUND       (a CIRCLE, too) each of two, three or four owners got from the others about what they gave them in ten
             minutes, by however many trades, and that was at least half of all that each of them traded in this time.
+            The same of five to ten, where all that links them is a quarter of what both ends of it traded, or more.
 
 Two owners who trade all day with each other are compared run by run and not with all that they ever traded: otherwise
 chance alone would flag everything in a small and busy market. So would circles put together of any trades: that is
@@ -24,12 +25,12 @@ from datetime import datetime, timedelta
 from itertools import combinations, islice
 from typing import Any, NamedTuple
 
-METHOD = 2
+METHOD = 3
 
 
 @dataclass(frozen=True)
 class Rules:
-    """When two trades are about the same; the default is version 2."""
+    """When two trades are about the same; the default is version 3."""
 
     within: timedelta = timedelta(minutes=10)
     size_percent: int = 5
@@ -41,6 +42,9 @@ class Rules:
     round_parts: int = 2
     step_parts: int = 8
     least_parts: int = 10
+    # How many owners are looked at together, and the least link between them where they are more than four.
+    most_owners: int = 10
+    link_parts: int = 4
 
 
 @dataclass(frozen=True)
@@ -167,6 +171,31 @@ class _Flows:
                 if fourth not in {first, second} and first in self.sold[fourth]:
                     yield first, second, third, fourth
 
+    def ring(self, trade: Traded) -> tuple[int, ...]:
+        """All owners through whom, by links that count for both ends, what was sold to the buyer may have come back to
+        the seller; none where they are not between five and as many as are looked at."""
+        reached, links = [trade.buyer], list[tuple[int, int]]()
+        for owner in reached:
+            linked = self._links(owner)
+            links += [(owner, other) for other in linked]
+            reached += [other for other in linked if other not in reached]
+            if len(reached) > self.rules.most_owners:
+                return ()
+        back = {trade.seller}
+        while more := {one for one, other in links if other in back} - back:
+            back |= more
+        ring = tuple(owner for owner in reached if owner in back)
+        return ring if len(ring) > 4 and trade.seller in ring else ()
+
+    def _links(self, seller: int) -> list[int]:
+        """To whom went what is much of what either of them traded."""
+        parts = self.rules.link_parts
+        return [
+            buyer
+            for buyer, sold in self.sold[seller].items()
+            if sold.quantity * parts >= max(self.traded[seller], self.traded[buyer])
+        ]
+
     def _steps(self, seller: int) -> list[int]:
         """To whom a part worth counting of what the owner traded went: few, however many owners there are."""
         least = self.traded[seller]
@@ -247,8 +276,8 @@ def _circle(trade: Traded, seen: _Window) -> Finding | None:
 
 def _round(trade: Traded, flows: _Flows) -> Finding | None:
     """By however many trades: does what the owners have of each other come to nothing?"""
-    for group in flows.groups(trade):
-        if flows.goes_round(group):
+    for group in (*flows.groups(trade), flows.ring(trade)):
+        if group and flows.goes_round(group):
             trades = flows.among(group)
             piles = [_pile([each for each in trades if each.seller == owner]) for owner in group]
             return Finding("CIRCLE", tuple(each.number for each in trades), _facts(trade, piles))

@@ -14,6 +14,8 @@ from tests.market.prices.drawn import START, drawn_trades
 RING = 101
 # Without rounds, and asking about the smallest part, too.
 VERSION_1 = Rules(round_parts=0, least_parts=10**9)
+# Without rings of more than four.
+VERSION_2 = Rules(most_owners=0)
 
 
 def found(text: str) -> list[tuple[str, tuple[int, ...]]]:
@@ -38,6 +40,21 @@ def test_a_circle_of_four_is_flagged():
         2:00 B>C 100 @ 251
         3:00 D>A 100 @ 250
     """) == [("CIRCLE", (1, 2, 3, 4))]
+
+
+def test_a_ring_of_five_or_more_is_flagged_and_a_chain_that_does_not_close_is_not():
+    ring = """
+        0:00 A>B 100 @ 250
+        1:00 C>D  98 @ 250
+        2:00 B>C 100 @ 251
+        2:30 D>E 100 @ 250
+        3:00 E>{} 100 @ 250
+    """
+    assert found(ring.format("A")) == [("CIRCLE", (1, 2, 3, 4, 5))]
+    assert found(ring.format("F")) == []
+    assert found(ring.format("F") + "4:00 F>A 100 @ 251") == [("CIRCLE", (1, 2, 3, 4, 5, 6))]
+    assert found(ring.format("A").replace("98", "80")) == []  # C and D have not what they gave
+    assert find(drawn_trades(ring.format("A")), after=0, rules=VERSION_2) == []
 
 
 def test_who_makes_or_loses_by_it_or_trades_mostly_with_others_is_trading():
@@ -101,16 +118,18 @@ def flagged(findings: list[Finding]) -> set[int]:
 
 @pytest.mark.parametrize("market", MARKETS)
 def test_little_of_honest_flow_is_flagged_and_never_much_more_than_before(market):
-    chance, all_trades, before, now = random.Random(11), 0, 0, 0
+    chance, all_trades, before, second, now = random.Random(11), 0, 0, 0, 0
     for _ in range(count(20)):
         trades = honest_flow(chance, **MARKETS[market])
         all_trades += len(trades)
         before += len(flagged(find(trades, after=0, rules=VERSION_1)))
+        second += len(flagged(find(trades, after=0, rules=VERSION_2)))
         now += len(flagged(find(trades, after=0)))
 
-    print(f"\n{market}: of {all_trades} honest trades {before / all_trades:.2%} flagged by the older rules, "
-          f"{now / all_trades:.2%} by these")  # fmt: skip
+    print(f"\n{market}: of {all_trades} honest trades {before / all_trades:.2%} flagged by the first rules, "
+          f"{second / all_trades:.2%} by the second, {now / all_trades:.2%} by these")  # fmt: skip
     assert now - before < all_trades / 50
+    assert now - second < all_trades / 200
     assert now < all_trades * 0.12
 
 
@@ -130,7 +149,7 @@ def planted(chance: random.Random, *, owners: int, pieces: int, since: float, nu
         number += 1
 
 
-@pytest.mark.parametrize("owners", [3, 4])
+@pytest.mark.parametrize("owners", [3, 4, 5, 7, 10])
 @pytest.mark.parametrize("pieces", [1, 3, 8])
 def test_planted_rounds_are_found_in_honest_flow(owners, pieces):
     chance, rounds, whole, without = random.Random(7), count(200), 0, 0
@@ -146,7 +165,7 @@ def test_planted_rounds_are_found_in_honest_flow(owners, pieces):
         trades = [Traded(n, t.at, t.price, t.quantity, t.seller, t.buyer) for n, t in enumerate(mixed, start=1)]
         ours = {t.number for t in trades if t.seller >= RING and t.buyer >= RING}
         whole += ours <= flagged(find(trades, after=0))
-        without += ours <= flagged(find(trades, after=0, rules=VERSION_1))
+        without += ours <= flagged(find(trades, after=0, rules=VERSION_1 if owners < 5 else VERSION_2))
 
     print(f"\n{owners} owners, {pieces} pieces a step: {whole} of {rounds} rounds found, {without} by the older rules")
     assert whole >= rounds * 0.98
