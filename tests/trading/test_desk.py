@@ -201,3 +201,47 @@ def test_an_alert_set_on_the_desk_rings_there_while_another_is_being_typed(desk)
         page.wait_for_url("**/market/")
         assert page.locator("#fired-alerts").count() == 0
         assert page.faults == []
+
+
+def test_a_price_is_taken_from_the_book_and_an_order_amended_by_keyboard_alone(desk):
+    url, instrument, ada, maker = desk
+    with chromium() as browser:
+        page = at_the_desk(browser, url, instrument, ada)
+        proved(page, instrument)
+
+        def walked():
+            return page.evaluate("document.activeElement.closest('tr')?.dataset.price ?? null")
+
+        # One price is a stop of Tab, whether letters are keys or not.
+        assert page.locator("#book th[tabindex='0']").count() == 1
+        page.keyboard.press("t")
+        assert walked() == "310"
+        page.keyboard.press("ArrowUp")
+        page.keyboard.press("ArrowUp")
+        assert walked() == "312"
+        for _ in range(2):
+            page.keyboard.press("ArrowDown")
+        assert walked() == "305"
+        # The price stays under the finger when the rows move.
+        placed(instrument, maker, "BUY", 50, 306)
+        proved(page, instrument)
+        wait_until(lambda: text_of(page, "#bids tr")[0][1] == "3.06")
+        assert walked() == "305"
+        page.keyboard.press("Enter")
+        assert page.locator("#id_limit_price").input_value() == "3.05"
+        assert page.evaluate("document.activeElement.id") == "id_quantity"
+        page.keyboard.type("2")
+        page.keyboard.press("Enter")
+        page.locator("#mine tbody tr", has_text="3.05").wait_for()
+
+        page.keyboard.press("Escape")
+        page.evaluate("document.activeElement.blur()")
+        page.keyboard.press("o")
+        page.keyboard.press("Enter")
+        page.keyboard.press("Tab")
+        page.keyboard.press("Control+A")
+        page.keyboard.type("1.50")
+        page.keyboard.press("Enter")
+        wait_until(lambda: Order.objects.get(wallet=ada.wallet).quantity == 150)
+        page.locator("#mine tbody tr", has_text="1.50").first.wait_for()
+        assert page.faults == []

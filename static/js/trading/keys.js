@@ -5,8 +5,9 @@ import { keep, kept } from "./keeping.js";
 const sheet = document.getElementById("keys");
 const letters = document.getElementById("keys-letters");
 
-function focus(selector) {
-  const found = document.querySelector(selector);
+/** The first of these that is there. */
+function focus(...selectors) {
+  const found = selectors.map((selector) => document.querySelector(selector)).find(Boolean);
   found?.focus();
   found?.select?.();
   found?.scrollIntoView({ block: "nearest" });
@@ -28,9 +29,10 @@ export function bindKeys({ group, interval }) {
     m: () => choose("kind", "MARKET"),
     q: () => focus("#id_quantity"),
     p: () => focus("#id_limit_price"),
-    o: () => focus("#mine summary, #mine button, #mine"),
+    o: () => focus("#mine details.amend summary", "#mine summary", "#mine"),
     x: () => focus("#cancel-all"),
     a: () => focus("#alerts input[type=number]"),
+    t: () => focus("#book th[tabindex='0']"),
     g: group,
     c: interval,
     "?": () => sheet.showModal(),

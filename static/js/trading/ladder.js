@@ -14,7 +14,9 @@ export class Ladder {
     this.buttons = [...document.querySelectorAll("[data-group]")];
     for (const button of this.buttons) button.addEventListener("click", () => this.choose(Number(button.dataset.group)));
     this.show();
-    document.getElementById("book").addEventListener("click", (event) => this.take(event));
+    this.table = document.getElementById("book");
+    this.table.addEventListener("click", (event) => this.take(event));
+    this.table.addEventListener("keydown", (event) => this.walk(event));
   }
 
   choose(group) {
@@ -36,6 +38,7 @@ export class Ladder {
   }
 
   draw(book) {
+    const walked = this.walked();
     const asks = book.levels("SELL", this.group).slice(0, ROWS);
     const bids = book.levels("BUY", this.group).slice(0, ROWS);
     const own = this.own();
@@ -44,6 +47,7 @@ export class Ladder {
     this.side("bids", [...bids, ...Array(ROWS - bids.length).fill(null)], "BUY", bids.at(-1)?.sum ?? 1, own);
     const [ask, bid] = [book.levels("SELL")[0], book.levels("BUY")[0]];
     document.getElementById("spread").textContent = ask && bid ? figure(ask.price - bid.price) : "–";
+    this.stopAgain(walked);
   }
 
   side(id, rows, side, deepest, own) {
@@ -61,6 +65,45 @@ export class Ladder {
       found.set(place, (found.get(place) ?? 0) + Number(dataset.open));
     }
     return found;
+  }
+
+  /** The prices that can be walked by arrow keys, from the top. */
+  cells() {
+    return [...this.table.querySelectorAll("tr[data-price] > th")];
+  }
+
+  /** The side and price that have the focus, if any has. */
+  walked() {
+    const row = this.table.contains(document.activeElement) && document.activeElement.closest("tr[data-price]");
+    return row ? { side: row.parentElement.id, price: row.dataset.price } : null;
+  }
+
+  /** One price can be reached by Tab, the best one at first; the focus stays with its price when rows move. */
+  stopAgain(walked) {
+    if (!document.getElementById("id_limit_price")) return;
+    const same = walked && this.table.querySelector(`#${walked.side} tr[data-price="${walked.price}"] > th`);
+    if (same) return this.stop(same, same !== document.activeElement);
+    const kept = this.cells().find((cell) => cell.tabIndex === 0);
+    const best = this.table.querySelector("#asks tr[data-price]:last-child > th, #bids tr[data-price] > th");
+    if (kept ?? best) this.stop(kept ?? best, Boolean(walked));
+  }
+
+  stop(cell, takesFocus) {
+    for (const other of this.table.querySelectorAll("th[tabindex]")) if (other !== cell) other.removeAttribute("tabindex");
+    cell.tabIndex = 0;
+    if (takesFocus) cell.focus({ preventScroll: true });
+  }
+
+  /** Up and down to another price, Enter takes it. */
+  walk(event) {
+    const cells = this.cells();
+    const at = cells.indexOf(document.activeElement);
+    const step = { ArrowUp: -1, ArrowDown: 1 }[event.key];
+    if (at < 0 || (!step && event.key !== "Enter")) return;
+    event.preventDefault();
+    if (step) return this.stop(cells[Math.max(0, Math.min(cells.length - 1, at + step))], true);
+    this.take(event);
+    document.getElementById("id_quantity")?.focus();
   }
 
   /** A click on a price takes it into the ticket. */
