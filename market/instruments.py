@@ -1,6 +1,6 @@
 """Opening, halting and closing instruments, and the modes between."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from django.db import transaction
@@ -40,18 +40,24 @@ def open_instrument(
 
 
 def halt_instrument(*, instrument_id: int, reason: str, now: datetime, by_id: int | None = None) -> Instrument:
-    """Refuse new orders until trading is resumed. Orders in the book stay and can be cancelled.
+    """Refuse new orders until trading is resumed. Orders in the book stay and can be cancelled."""
 
-    An auction that is being settled is settled to its end first, unless it cannot be because the series is paused: half
-    of it at one price would be nobody's.
-    """
+    def halt(instrument: Instrument) -> None:
+        if (instrument.phase, instrument.halted_reason) != (Phase.HALTED, reason):
+            change_phase(instrument, Phase.HALTED, cause=Cause.HALTED, reason=reason, by_id=by_id, now=now)
+
+    return _when_settled(instrument_id, halt)
+
+
+def _when_settled(instrument_id: int, act: Callable[[Instrument], None]) -> Instrument:
+    """Do it under the instrument's lock. An auction that is being settled is settled to its end first, unless it cannot
+    be because the series is paused: half of it at one price would be nobody's."""
     is_stuck = False
     while True:
         with transaction.atomic(durable=True):
             instrument = lock_instrument(instrument_id)
             if is_stuck or instrument.uncross_price is None:
-                if (instrument.phase, instrument.halted_reason) != (Phase.HALTED, reason):
-                    change_phase(instrument, Phase.HALTED, cause=Cause.HALTED, reason=reason, by_id=by_id, now=now)
+                act(instrument)
                 return instrument
         is_stuck = not end_auction(instrument_id)
 
@@ -96,16 +102,17 @@ def resume_instrument(
     return instrument
 
 
-@transaction.atomic(durable=True)
 def set_mode(*, instrument_id: int, phase: str, reason: str, now: datetime, by_id: int | None = None) -> Instrument:
     """Open, adding only, or cancelling only. Raises BookCrossed where only an auction can lead on."""
-    instrument = lock_instrument(instrument_id)
     assert phase in MODES
-    if phase != Phase.CANCEL_ONLY and _is_crossed(instrument):
-        raise BookCrossed(_("Orders in the book of %(code)s cross: resume it by an auction.") % {"code": instrument})
-    if instrument.phase != phase:
-        change_phase(instrument, phase, cause=Cause.PHASE, reason=reason, by_id=by_id, now=now)
-    return instrument
+
+    def change(instrument: Instrument) -> None:
+        if phase != Phase.CANCEL_ONLY:
+            _refuse_without_auction(instrument)
+        if instrument.phase != phase:
+            change_phase(instrument, phase, cause=Cause.PHASE, reason=reason, by_id=by_id, now=now)
+
+    return _when_settled(instrument_id, change)
 
 
 @transaction.atomic(durable=True)
@@ -135,6 +142,16 @@ def _locked(but: Sequence[str]) -> list[Instrument]:
 
 def _record_for_all(cause: str, phase: str, reason: str, by_id: int | None, now: datetime) -> None:
     InstrumentChange.objects.create(cause=cause, phase=phase, reason=reason, changed_by_id=by_id, changed_at=now)
+
+
+def _refuse_without_auction(instrument: Instrument) -> None:
+    if _is_crossed(instrument):
+        raise BookCrossed(_("Orders in the book of %(code)s cross: resume it by an auction.") % {"code": instrument})
+    if open_offering(instrument.id) is not None:
+        # Its order would be sold to whoever comes, without the share that is set aside.
+        raise BookCrossed(
+            _("What is offered in %(code)s is sold in an auction: resume it by one.") % {"code": instrument}
+        )
 
 
 def _is_crossed(instrument: Instrument) -> bool:
