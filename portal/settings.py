@@ -258,6 +258,8 @@ X_FRAME_OPTIONS = "DENY"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SAMESITE = "Lax"
+# Of X-Forwarded-For we believe what our own proxy has put at its end; without one, nothing.
+ALLAUTH_TRUSTED_PROXY_COUNT = 0
 if PRODUCTION:
     SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=True)
     SECURE_HSTS_SECONDS = 31_536_000
@@ -269,6 +271,7 @@ if PRODUCTION:
     CSRF_COOKIE_NAME = "__Host-csrftoken"
     if env.bool("BEHIND_PROXY", default=False):
         SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+        ALLAUTH_TRUSTED_PROXY_COUNT = 1
 
 _csp_self = ["'self'"]
 CONTENT_SECURITY_POLICY = {
@@ -299,6 +302,7 @@ REST_FRAMEWORK = {
     "DEFAULT_METADATA_CLASS": None,
     "EXCEPTION_HANDLER": "portal.api.problems.answer",
     "UNAUTHENTICATED_USER": None,
+    "NUM_PROXIES": ALLAUTH_TRUSTED_PROXY_COUNT,
 }
 # Orders a minute that an owner may place whatever comes of them, and beyond those for each that trades.
 MARKET_FREE_ORDERS = env.int("MARKET_FREE_ORDERS", default=3000)

@@ -1,10 +1,12 @@
 """How often a key may ask: processes take their requests from one count, a share at a time."""
 
 import itertools
+import json
 import time
 from collections import Counter
 
 import pytest
+from django.test import Client
 
 from portal.api.throttling import Shares
 from tests.full import count
@@ -12,6 +14,7 @@ from tests.ledger.races import at_once
 
 # Minutes that no other test counts in, nor an earlier run on the same cache.
 _minutes = itertools.count(time.time_ns())
+_addresses = itertools.count(1)
 
 
 @pytest.mark.parametrize("limit", [0, 1, 7, 60, 1200])
@@ -57,3 +60,26 @@ def test_what_is_left_of_a_minute_ends_with_it_and_keys_do_not_share():
         passed[name, when] += sum(shares.allow(name, limit, when) for _ in range(60))
 
     assert list(passed.values()) == [100, 60, 60]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_saying_another_address_each_time_gets_nobody_past_the_limit_of_logins(settings):
+    settings.API_RATES = settings.API_RATES | {"device": 3}
+    body = json.dumps({"name": "x", "scopes": ["read"]})
+
+    def statuses(**more):
+        return [
+            Client(REMOTE_ADDR=f"192.0.2.{next(_addresses)}" if more.get("each") else "192.0.2.250")
+            .post(
+                "/api/v1/device/", body, content_type="application/json",
+                headers={"X-Forwarded-For": more.get("said", "198.51.100.%d") % number},
+            )
+            .status_code
+            for number in range(8)
+        ]  # fmt: skip
+
+    # A minute may end in between, and then twice as many pass.
+    assert statuses().count(201) <= 6
+    assert statuses(each=True).count(201) == 8
+    settings.REST_FRAMEWORK = settings.REST_FRAMEWORK | {"NUM_PROXIES": 1}
+    assert statuses(each=True, said="198.51.100.%d, 203.0.113.9").count(201) <= 6
