@@ -1,0 +1,163 @@
+"""The index and the concentration again by somebody else's arithmetic, from rows of the tables."""
+
+import base64
+import csv
+import hashlib
+import io
+import json
+import random
+from collections import defaultdict
+from datetime import UTC, date, datetime, timedelta
+from fractions import Fraction
+from math import floor
+from pathlib import Path
+
+import pytest
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from django.db import connection
+from django.test import Client
+
+from ledger.assets import define_pool_series
+from ledger.clock import database_now
+from ledger.proof.configured import configured_sealer
+from ledger.proof.keys import make_key
+from market.instruments import open_instrument
+from market.models import Instrument, Trade
+from market.prices.candles import fold_all
+from market.prices.concentration import count_concentrations
+from market.prices.publishing import publish_index, published
+from tests.ledger.builders import FAR, given, ruled, some_wallet
+from tests.market.builders import some_instrument
+from tests.market.prices.test_candles import flagged
+
+pytestmark = pytest.mark.django_db(transaction=True)
+DAYS = 4
+
+
+@pytest.fixture(autouse=True)
+def _key(settings, tmp_path: Path) -> None:
+    settings.LEDGER_SIGNING_KEY_FILE = str(tmp_path / "key.pem")
+    settings.LEDGER_TREE_HEAD_FILE = str(tmp_path / "head")
+    make_key(tmp_path / "key.pem")
+
+
+def an_a100() -> Instrument:
+    now = database_now()
+    series = define_pool_series(
+        code="A100-2026Q4", resource_class="a100-sxm-80gb", gpu_type="a100", gpu_memory_gb=80, network_gbps=200,
+        priority="normal", dense_bf16_tflops=312, starts_at=datetime(2026, 1, 1, tzinfo=UTC), expires_at=FAR, now=now,
+    )  # fmt: skip
+    return open_instrument(asset_id=series.id, now=now)
+
+
+def with_trades(instrument: Instrument, around: int, chance: random.Random, rows: int = 200) -> None:
+    """Over the last days; on one of them too few for a price of the A100."""
+    now = database_now()
+    Trade.objects.bulk_create(
+        Trade(
+            transfer_id=10**9 + 10**6 * instrument.id + number, instrument=instrument, number=number, maker_id=1,
+            taker_id=2, taker_side="BUY", price=around + chance.randint(-9, 9), quantity=chance.randint(1, 900),
+            traded_at=now - timedelta(days=DAYS) + (timedelta(days=DAYS) * number) / (rows + 1),
+        )
+        for number in range(1, rows + 1)
+    )  # fmt: skip
+    Instrument.objects.filter(id=instrument.id).update(last_trade=rows)
+    fold_all()
+    flagged(instrument, *chance.sample(range(1, rows + 1), 15))
+
+
+def rounded(amount: Fraction) -> int:
+    return floor(amount + Fraction(1, 2))
+
+
+def by_hand() -> dict[tuple[str, str], tuple[int, int]]:
+    """Prices of a GPU-hour and of a PFLOP-hour in 1/10,000 credit, by day and class, from trades and flags alone."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT (t.traded_at AT TIME ZONE 'UTC')::date, upper(a.gpu_type), a.dense_bf16_tflops, t.price, t.quantity
+            FROM market_trade t
+            JOIN market_instrument i ON i.id = t.instrument_id JOIN ledger_asset a ON a.id = i.asset_id
+            WHERE NOT EXISTS (
+                SELECT 1 FROM market_tradeflag f WHERE f.trade_id = t.transfer_id AND f.status <> 'CLEARED'
+            )
+            """
+        )
+        groups: dict[tuple[date, str], list[tuple[int, int, int]]] = defaultdict(list)
+        for day, name, tflops, price, quantity in cursor.fetchall():
+            groups[day, name].append((tflops, price, quantity))
+            groups[day, "ALL"].append((tflops, price, quantity))
+    found = {}
+    for (day, name), rows in groups.items():
+        credits = sum(Fraction(price * quantity, 10_000) for _, price, quantity in rows)
+        hours = sum(Fraction(quantity, 100) for *_, quantity in rows)
+        work = sum(Fraction(tflops * quantity, 100_000) for tflops, _, quantity in rows)
+        found[day.isoformat(), name] = rounded(credits / hours * 10_000), rounded(credits / work * 10_000)
+    return found
+
+
+def test_the_published_files_say_what_the_trades_say_and_the_public_key_alone_proves_them(client: Client):
+    chance = random.Random(20261123)
+    with_trades(some_instrument(), 250, chance)
+    with_trades(an_a100(), 120, chance)
+    publish_index(configured_sealer(), now=database_now())
+    expected = by_hand()
+
+    answers = {name: client.get(f"/index/{name}").content for name in ("index.json", "index.csv", "index.note")}
+    said, compared = json.loads(answers["index.json"]), 0
+    days = said if isinstance(said, list) else said["days"]
+    for one in days:
+        for each in one["classes"]:
+            if each["basis"] == "TRADES":
+                prices = expected[one["day"], each["gpu_class"]]
+                assert (each["per_gpu_hour"], each["per_pflop_hour"]) == prices
+                compared += 1
+        assert one["all_per_pflop_hour"] == expected[one["day"], "ALL"][1]
+    for row in csv.DictReader(io.StringIO(answers["index.csv"].decode())):
+        hour, work = expected.get((row["day"], row["class"]), (None, None))
+        if row["class"] == "ALL":
+            assert row["cr_per_pflop_hour"] == f"{work // 10_000}.{work % 10_000:04d}"
+        elif row["basis"] == "TRADES":
+            assert row["cr_per_gpu_hour"] == f"{hour // 10_000}.{hour % 10_000:04d}"
+    print(f"{compared} prices of {len(days)} days agree")
+    assert compared >= 2 * DAYS
+
+    name, _, encoded = client.get("/log/key").content.decode().strip().split("+", 2)
+    key = Ed25519PublicKey.from_public_bytes(base64.b64decode(encoded)[1:])
+    text, signature = answers["index.note"].decode().split("\n\n")
+    signature = base64.b64decode(signature.split("\n")[0].removeprefix(f"\u2014 {name} "))[4:]
+    key.verify(signature, f"{text}\n".encode())
+    for file in ("json", "csv"):
+        assert f"{file} sha256 {hashlib.sha256(answers[f'index.{file}']).hexdigest()}" in text.splitlines()
+    with pytest.raises(InvalidSignature):
+        key.verify(signature, f"{text} \n".encode())
+    assert published().json_file == answers["index.json"]
+
+
+def test_concentration_is_that_of_the_accounts_by_the_plainest_formulas():
+    instrument, chance = some_instrument(), random.Random(7)
+    wallets = [some_wallet(f"Owner {n}") for n in range(12)]
+    for place, wallet in enumerate(wallets):
+        given(wallet, instrument.asset, 36 * chance.randint(1, 5000))
+        if place >= 9:
+            ruled(wallet, owner=str(wallets[place - 9].public_id))
+    count_concentrations(now=database_now())
+
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT sum(a.balance)::bigint FROM ledger_account a JOIN ledger_wallet w ON w.id = a.wallet_id"
+            " WHERE a.asset_id = %s AND w.kind <> 'SYSTEM' AND a.balance > 0"
+            " GROUP BY coalesce(w.beneficial_owner_id, w.id)",
+            [instrument.asset_id],
+        )
+        held = sorted(int(row[0]) for row in cursor.fetchall())
+        cursor.execute("SELECT owners, held, hhi, gini, top_five, idle FROM market_concentration")
+        owners, total, hhi, gini, top_five, idle = cursor.fetchone()
+
+    shares = [Fraction(each, sum(held)) for each in held]
+    apart = sum(abs(one - other) for one in held for other in held)
+    assert (owners, total, idle) == (9, sum(held), 0)
+    assert hhi == rounded(10_000 * sum(share**2 for share in shares))
+    assert gini == rounded(10_000 * Fraction(apart, 2 * len(held) * sum(held)))
+    assert top_five == rounded(10_000 * sum(shares[-5:]))
