@@ -94,6 +94,12 @@ class OrderQuerySet(models.QuerySet["Order"]):
         return self.filter(status__in=[Order.Status.WAITING, Order.Status.OPEN])
 
 
+_SOUND = (
+    "kind", "time_in_force", "post_only", "side", "status", "limit_price", "quantity", "filled_quantity", "held",
+    "taker_fee_bp", "priority", "expires_at",
+)  # fmt: skip
+
+
 class Order(models.Model):
     """An instruction to trade, and its own hold: `held` is part of the account's.
 
@@ -182,26 +188,10 @@ class Order(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(name="order_client_id_once", fields=["wallet", "client_order_id"]),
-            # Postgres reads a check's text anew for each statement, which for six long ones took as long as the row
-            # itself: its rules stand in one function (migration 0014).
+            # Whatever holds of every order stands in this one function (migration 0014).
             models.CheckConstraint(
                 name="order_is_sound",
-                condition=models.Func(
-                    "kind",
-                    "time_in_force",
-                    "post_only",
-                    "side",
-                    "status",
-                    "limit_price",
-                    "quantity",
-                    "filled_quantity",
-                    "held",
-                    "taker_fee_bp",
-                    "priority",
-                    "expires_at",
-                    function="market_order_is_sound",
-                    output_field=models.BooleanField(),
-                ),  # fmt: skip
+                condition=models.Func(*_SOUND, function="market_order_is_sound", output_field=models.BooleanField()),
             ),
         ]
         indexes = [
