@@ -16,7 +16,6 @@ import django
 
 def main() -> None:
     django.setup()
-    from ledger.models import Asset
     from market.auctions.pairing import pair_off, settle_price
     from market.batch import Clearing, Outcome, Working, clear_batch
     from market.entries import hold_entries, postings, trade_entries
@@ -26,9 +25,8 @@ def main() -> None:
     available: Counter[int] = Counter({int(account): amount for account, amount in asked["available"].items()})
     orders: dict[int, Working] = {}
     now = datetime(2026, 1, 1, tzinfo=UTC)
-    loaded = Loaded(
-        1, 0, 0, 0, None, now, "CONTINUOUS", "REPLAY", Asset(code="REPLAY"), Asset(code="CREDITS"), b"b" * 32, b"p" * 32
-    )
+    ends = datetime(2099, 1, 1, tzinfo=UTC)
+    loaded = Loaded(1, 0, 0, 0, None, now, "CONTINUOUS", "REPLAY", ends, False, False, b"b" * 32, b"p" * 32)
     loaded.fees_account, loaded.fees_tag = 1, b"f" * 16
     loaded.static_band_bp, loaded.dynamic_band_bp = asked["static_bp"], asked["dynamic_bp"]
     loaded.reference_price = asked["reference"]
