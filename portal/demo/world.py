@@ -1,8 +1,8 @@
 """Makes the demo world, once, through the same actions as anybody's."""
 
 import random
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -22,7 +22,7 @@ from market.models import LOTS_PER_GPU_HOUR, Instrument
 from market.orders import place_orders
 from portal.demo import people
 from portal.demo.series import GPU_TYPES, GPUS_PER_NODE, GpuType, quarters
-from portal.demo.strategy import BUY, SELL, Quote, Seen, makes, quotes
+from portal.demo.strategy import BUY, SELL, Quote, Seen, makes, mood, quotes
 from portal.institutes.cohorts import make_code, make_cohort
 from portal.people.accounts import add_member, found_organisation, sign_up
 from portal.people.models import Membership, Organisation, User
@@ -255,8 +255,9 @@ def make_orders(world: World) -> None:
         lots = trader_hours(share_of(world, asset)) * LOTS_PER_GPU_HOUR
         seen = Seen(code, at, gpu.price, None, None, (), lots, lots, money)
         makers = [name for trader, name in enumerate(wallets) if makes(trader, series)]
-        rows = [(name, quote, True) for name in makers for quote in quotes(name, seen)]
-        rows += [(name, quote, False) for name, quote in first_trades(set(wallets) - set(makers), seen)]
+        takers = [name for trader, name in enumerate(wallets) if not makes(trader, series)]
+        rows = [(name, quote, True) for name, quote in first_quotes(makers, seen)]
+        rows += [(name, quote, False) for name, quote in first_trades(takers, seen)]
         orders += [
             NewOrder(
                 instrument, wallets[name], quote.side, quote.price, quote.quantity, f"demo-{code}-{number}",
@@ -267,12 +268,23 @@ def make_orders(world: World) -> None:
     place_orders(orders)
 
 
-def first_trades(takers: Iterable[str], seen: Seen) -> Iterator[tuple[str, Quote]]:
-    """What the takers buy and sell, each in one direction, so that nothing goes round."""
+def first_quotes(makers: Sequence[str], seen: Seen) -> Iterator[tuple[str, Quote]]:
+    """What the makers quote, one after the other, each seeing what stands there already."""
+    for name in makers:
+        found = quotes(name, seen)
+        bids, asks = ([quote.price for quote in found if quote.side == side] for side in (BUY, SELL))
+        best_bid, best_ask = max([*bids, seen.best_bid or 0]), min([*asks, seen.best_ask or asks[0]])
+        seen = replace(seen, best_bid=best_bid, best_ask=best_ask)
+        yield from ((name, quote) for quote in found)
+
+
+def first_trades(takers: Sequence[str], seen: Seen) -> Iterator[tuple[str, Quote]]:
+    """What the takers buy and sell, each in the direction in which they will go on, so that nothing goes round."""
     chance = random.Random(seen.code)  # noqa: S311
-    names = sorted(takers)
-    for number in range(4 * len(names)):
-        turn = number % len(names)
-        side = (BUY, SELL)[turn % 2]
+    moods = {name: mood(seen.code, turn / len(takers), seen.at) for turn, name in enumerate(takers)}
+    names = [name for name in takers if moods[name]]
+    for number in range(12):
+        name = names[number % len(names)]
+        side = moods[name] or BUY
         quantity = max(1, int(seen.usual * chance.uniform(0.001, 0.005)))
-        yield names[turn], Quote(side, round(seen.list_price * (1.1 if side == BUY else 0.9)), quantity)
+        yield name, Quote(side, round(seen.list_price * (1.1 if side == BUY else 0.9)), quantity)

@@ -37,6 +37,7 @@ def test_the_world_is_whole_and_made_once():
         assert Trade.objects.filter(instrument=instrument).exists()
         sides = Order.objects.filter(instrument=instrument, status="OPEN").values_list("side", flat=True)
         assert set(sides) == {"BUY", "SELL"}
+    assert not Order.objects.filter(status="REJECTED").exists()
     assert list(ledger_faults([])) == []
     negative = Account.objects.filter(balance__lt=0).exclude(wallet__role=Wallet.Role.ISSUER)
     assert not negative.exists()
