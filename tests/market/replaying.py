@@ -18,7 +18,7 @@ def main() -> None:
     django.setup()
     from market.auctions.pairing import pair_off, settle_price
     from market.batch import Clearing, Outcome, Working, clear_batch
-    from market.entries import hold_entries, postings, trade_entries
+    from market.entries import hold_entries, orders_entries, postings, trade_entries
     from market.loading import Loaded, rules_of
 
     asked = json.load(sys.stdin)
@@ -59,12 +59,46 @@ def main() -> None:
             order.initial_open = order.open_quantity
         return [order for order in orders.values() if order.status == "OPEN"]
 
+    def let_go(order: Working, amount: int) -> None:
+        available[order.account] += amount
+        tag = loaded.price_tag if order.side == "BUY" else loaded.base_tag
+        for entry in orders_entries(loaded.code, [((order.wallet_tag, tag), -amount)], loaded.now):
+            digest.update(entry.body)
+
+    def cancel(order: Working) -> None:
+        let_go(order, order.held)
+        order.status = "CANCELLED"
+
+    def arrive(waiting: list[Working]) -> None:
+        loaded.resting = [order for order in resting() if order not in waiting]
+        take(clear_batch(waiting=waiting, resting=loaded.resting, available=available,
+                         last_priority=loaded.last_priority, rules=rules_of(loaded)))  # fmt: skip
+
+    def amend(order: Working, quantity: int, limit_price: int) -> None:
+        """As market.amending does it: down in its place, anything else out of the book and in again."""
+        less = order.filled_quantity + order.open_quantity - quantity
+        if quantity <= order.filled_quantity:
+            cancel(order)
+        elif limit_price == order.limit_price and less >= 0:
+            order.open_quantity -= less
+            let_go(order, order.lets_go_of(less))
+        else:
+            let_go(order, order.held)
+            order.limit_price, order.open_quantity, order.priority = limit_price, quantity - order.filled_quantity, 0
+            order.initial_open = order.open_quantity
+            arrive([order])
+
     for command, content in asked["commands"]:
         loaded.resting = resting()
-        if command == "batch":
+        if command == "cancel":
+            cancel(orders[content])
+        elif command == "amend":
+            amend(orders[content["id"]], content["quantity"], content["limit_price"])
+        elif command == "begin":
+            loaded.phase = "AUCTION"
+        elif command == "batch":
             waiting = [Working(**{**each, "wallet_tag": bytes.fromhex(each["wallet_tag"])}) for each in content]
-            take(clear_batch(waiting=waiting, resting=loaded.resting, available=available,
-                             last_priority=loaded.last_priority, rules=rules_of(loaded)))  # fmt: skip
+            arrive(waiting)
             orders |= {order.id: order for order in waiting}
         else:
             reference = loaded.reference_price if loaded.last_price is None else loaded.last_price

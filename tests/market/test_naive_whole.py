@@ -57,7 +57,7 @@ class Flow:
         self.orders: list[NaiveOrder] = []
         self.ids: list[int] = []
         self.batch: list[NewOrder] = []
-        self.seen = dict.fromkeys(["cancels", "amendments", "auctions"], 0)
+        self.seen = dict.fromkeys(["cancels", "cancelled", "amendments", "amended", "auctions"], 0)
 
     def place(self) -> None:
         choose = self.chooser
@@ -93,21 +93,30 @@ class Flow:
             return
         self.flush()
         if drawn < 0.9 and self.ids:
-            self.change(self.chooser.randrange(len(self.ids)), amends=drawn < 0.85)
+            # One of the newest: many of them are still open.
+            self.change(self.chooser.randrange(max(0, len(self.ids) - 30), len(self.ids)), amends=drawn < 0.85)
         elif drawn > 0.94:
             self.auction()
 
     def change(self, place: int, *, amends: bool) -> None:
-        order, order_id = self.orders[place], self.ids[place]
         if amends:
-            quantity, price = self.chooser.randint(0, 14), round(self.chooser.gauss(1000, 18))
             self.seen["amendments"] += 1
-            assert self.naive.amend(order, quantity, price) == _done(
-                amend_order, order_id=order_id, quantity=quantity, limit_price=price
-            )
+            self.amend(place, self.chooser.randint(0, 14), round(self.chooser.gauss(1000, 18)))
         else:
             self.seen["cancels"] += 1
-            assert self.naive.cancel(order) == _done(cancel_order, order_id=order_id, now=timezone.now())
+            self.cancel(place)
+
+    def amend(self, place: int, quantity: int, price: int) -> bool:
+        done = _done(amend_order, order_id=self.ids[place], quantity=quantity, limit_price=price)
+        self.seen["amended"] += done
+        assert self.naive.amend(self.orders[place], quantity, price) == done
+        return done
+
+    def cancel(self, place: int) -> bool:
+        done = _done(cancel_order, order_id=self.ids[place], now=timezone.now())
+        self.seen["cancelled"] += done
+        assert self.naive.cancel(self.orders[place]) == done
+        return done
 
     def auction(self) -> None:
         """End the one that is on, or let one begin now and then."""
@@ -119,8 +128,11 @@ class Flow:
             make_due(self.instrument)
             assert end_auction(self.instrument.id)
         elif self.chooser.random() < 0.3:
-            in_auction(self.instrument)
-            self.naive.in_auction = True
+            self.begin_auction()
+
+    def begin_auction(self) -> None:
+        in_auction(self.instrument)
+        self.naive.in_auction = True
 
     def compare(self) -> None:
         self.flush()

@@ -5,11 +5,12 @@ import os
 import random
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from market.models import GPU_SECONDS_PER_LOT, Trade
+from market.models import GPU_SECONDS_PER_LOT, Order, Trade
 from tests.full import count
 from tests.market import test_naive_whole as whole
 
@@ -40,13 +41,22 @@ def test_the_same_commands_give_the_same_bytes_under_any_hash_seed():
         + ([t.taker_fee, t.maker_fee] if t.taker_side == "BUY" else [t.maker_fee, t.taker_fee])
         for t in Trade.objects.filter(instrument=flow.instrument).order_by("number")
     ]
-    print(f"{len(flow.orders)} orders, {len(made)} trades, {flow.seen['auctions']} auctions: {replayed['entries']}")
+    kinds = Counter(kind for kind, _ in flow.commands)
+    print(f"{len(flow.orders)} orders, {len(made)} trades, {dict(kinds)}: {replayed['entries']}")
     assert replayed["trades"] == made
+    ends = [[place, order.status, order.filled_quantity] for place, order in ended(flow)]
+    assert replayed["orders"] == ends
+    assert min(kinds[kind] for kind in ("amend", "cancel", "begin", "auction")) > 0
     assert len(made) > 100
 
 
+def ended(flow):
+    rows = Order.objects.in_bulk(flow.ids)
+    return [(place, rows[order_id]) for place, order_id in enumerate(flow.ids)]
+
+
 class Recorded(whole.Flow):
-    """A flow of orders and auctions that keeps its commands."""
+    """A flow of orders, amendments, cancels and auctions that keeps its commands."""
 
     def __init__(self, number, chooser):
         super().__init__(number, chooser)
@@ -73,13 +83,26 @@ class Recorded(whole.Flow):
             self.commands.append(("batch", content))
         super().flush()
 
-    def change(self, place, *, amends):
-        """Only what a batch or an auction is made of."""
+    def amend(self, place, quantity, price):
+        done = super().amend(place, quantity, price)
+        if done:
+            self.commands.append(("amend", {"id": place, "quantity": quantity, "limit_price": price}))
+        return done
+
+    def cancel(self, place):
+        done = super().cancel(place)
+        if done:
+            self.commands.append(("cancel", place))
+        return done
+
+    def begin_auction(self):
+        self.commands.append(("begin", None))
+        super().begin_auction()
 
     def auction(self):
         if self.naive.in_auction:
             self.commands.append(("auction", None))
-            super().auction()
+        super().auction()
 
     def asked(self):
         available = {10 + owner: whole.CREDITS for owner in range(whole.OWNERS)}
