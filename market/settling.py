@@ -10,30 +10,32 @@ import psycopg
 from ledger.arrays import byte_strings, integers, optional_integers, texts
 from ledger.statements import call
 from market.answers import NewOrder
-from market.batch import Outcome, Working
+from market.batch import BatchTrade, Outcome, Working
 from market.copying import copy_batch
-from market.entries import hold_entries, postings, trade_entries
+from market.entries import LogEntry, hold_entries, postings, trade_entries
 from market.loading import Loaded, expiry_of, options_of
 
-# From about this many rows on COPY is faster than arrays (clearing.md).
+# From about this many rows on COPY is faster than arrays.
 COPY_FROM = 50
 
+# The parameters of market_write (migration 0007), part by part.
+_INSTRUMENT = ["bigint", "timestamptz"]
+_HELD = ["bigint[]", "bigint[]"]
+_ENTRIES = ["text[]", "text[]", "bytea[]", "bytea[]", "bigint"]
+_POSTINGS = ["bigint[]"] * 3
+_TRADES = ["bigint[]", "bigint[]", "text[]", *["bigint[]"] * 4]
+_CHANGED = ["bigint[]", "text[]", *["bigint[]"] * 4, "text[]", "bigint[]", "bigint[]"]
+_NEW = [
+    *["bigint[]"] * 4, "text[]", *["bigint[]"] * 2, "text[]", "text[]",  # what was asked for
+    "text[]", *["bigint[]"] * 4, "text[]",  # how it ended up
+    *["bigint[]"] * 4,  # what is not plain about it, and the fees it has paid
+]  # fmt: skip
+_ENDS = [*["bigint"] * 6, "text"]
 _WRITE = call(
     "market_write",
-    [
-        *["bigint", "timestamptz", "bigint[]", "bigint[]"],  # of the instrument; changes of held before the postings
-        *["text[]", "text[]", "bytea[]", "bytea[]", "bigint"],  # entries: falls of holds, trades, rises of holds
-        *["bigint[]"] * 3,  # postings: of which trade, account, amount
-        *["bigint[]", "bigint[]", "text[]", "bigint[]", "bigint[]", "bigint[]", "bigint[]"],  # trades
-        *["bigint[]"] * 2,  # changes of held after
-        *["bigint[]", "text[]", *["bigint[]"] * 4, "text[]", "bigint[]", "bigint[]"],  # changed orders
-        *["bigint[]", "bigint[]", "bigint[]", "bigint[]", "text[]", "bigint[]", "bigint[]", "text[]", "text[]"],  # new
-        *["text[]", "bigint[]", "bigint[]", "bigint[]", "bigint[]", "text[]"],  # and how they ended up
-        *["bigint[]"] * 4,  # what is not plain about them, and the fees they have paid
-        *["bigint"] * 2,  # and their fee rates
-        *["bigint", "bigint", "bigint", "bigint", "text"],  # the instrument's counters and the event
-    ],
+    [*_INSTRUMENT, *_HELD, *_ENTRIES, *_POSTINGS, *_TRADES, *_HELD, *_CHANGED, *_NEW, *_ENDS],
 )
+Values = list[Any]
 
 
 def write(
@@ -46,8 +48,6 @@ def write(
     ours = {working.id for working, _ in new}
     changed = [order for id_, order in outcome.changed.items() if id_ not in ours]
     trades = outcome.trades
-    last_trade = loaded.last_trade + len(trades)
-    last_price = trades[-1].price if trades else loaded.last_price
     falls, rises = hold_entries(loaded, outcome)
     if max(len(new), len(trades)) >= COPY_FROM:
         # What is not plain is rare, and goes with the rest.
@@ -56,70 +56,98 @@ def write(
         before, falls, trades = {}, [], []
     theirs = [postings(loaded, trade) for trade in trades]
     entries = [*falls, *trade_entries(loaded, trades, theirs), *rises]
-    sides = [(place, *side) for place, posted in enumerate(theirs, 1) for side in posted]
-    said = bool(outcome.levels or outcome.trades)
-    cursor.execute(
-        _WRITE,
-        [
-            loaded.instrument_id,
-            loaded.now,
-            integers(before),
-            integers(before.values()),
-            texts(entry.kind for entry in entries),
-            texts(entry.reference for entry in entries),
-            byte_strings(entry.body for entry in entries),
-            byte_strings(entry.leaf for entry in entries),
-            str(len(falls)),
-            integers(place for place, _, _ in sides),
-            integers(account for _, account, _ in sides),
-            integers(amount for _, _, amount in sides),
-            integers(trade.maker.id for trade in trades),
-            integers(trade.taker.id for trade in trades),
-            texts(trade.taker.side for trade in trades),
-            integers(trade.price for trade in trades),
-            integers(trade.quantity for trade in trades),
-            integers(trade.maker_fee for trade in trades),
-            integers(trade.taker_fee for trade in trades),
-            integers(after),
-            integers(after.values()),
-            integers(order.id for order in changed),
-            texts(order.status for order in changed),
-            integers(order.filled_quantity for order in changed),
-            integers(order.filled_value for order in changed),
-            integers(order.held for order in changed),
-            optional_integers(order.priority or None for order in changed),
-            texts(order.reason for order in changed),
-            integers(order.cut for order in changed),
-            integers(order.fees for order in changed),
-            integers(working.id for working, _ in new),
-            integers(working.wallet for working, _ in new),
-            integers(working.account for working, _ in new),
-            integers(working.receiving_account for working, _ in new),
-            texts(working.side for working, _ in new),
-            integers(working.limit_price for working, _ in new),
-            integers(order.quantity - working.cut for working, order in new),
-            texts(order.time_in_force for _, order in new),
-            texts(order.client_order_id for _, order in new),
-            texts(working.status for working, _ in new),
-            integers(working.filled_quantity for working, _ in new),
-            integers(working.filled_value for working, _ in new),
-            integers(working.held for working, _ in new),
-            optional_integers(working.priority or None for working, _ in new),
-            texts(working.reason for working, _ in new),
-            integers(options_of(order) for _, order in new),
-            optional_integers(expiry_of(order) for _, order in new),
-            integers(working.cut for working, _ in new),
-            integers(working.fees for working, _ in new),
-            str(loaded.maker_bp),
-            str(loaded.taker_bp),
-            str(outcome.last_priority),
-            str(last_trade),
-            None if last_price is None else str(last_price),
-            str(loaded.last_event + 1),
-            _payload(loaded, outcome) if said else None,
-        ],
-        prepare=True,
-    )
+    values = [
+        loaded.instrument_id, loaded.now, *_held(before), *_logged(entries), str(len(falls)), *_posted(theirs),
+        *_traded(trades), *_held(after), *_changed(changed), *_new(new), *_ends(loaded, outcome),
+    ]  # fmt: skip
+    cursor.execute(_WRITE, values, prepare=True)
+
+
+def _held(changes: dict[int, int]) -> Values:
+    return [integers(changes), integers(changes.values())]
+
+
+def _logged(entries: Sequence[LogEntry]) -> Values:
+    return [
+        texts(entry.kind for entry in entries),
+        texts(entry.reference for entry in entries),
+        byte_strings(entry.body for entry in entries),
+        byte_strings(entry.leaf for entry in entries),
+    ]
+
+
+def _posted(sides: Sequence[Sequence[tuple[int, int]]]) -> Values:
+    """Of which trade, which account, how much."""
+    rows = [(place, account, amount) for place, posted in enumerate(sides, 1) for account, amount in posted]
+    return [integers(column) for column in zip(*rows, strict=True)] if rows else ["{}"] * 3
+
+
+def _traded(trades: Sequence[BatchTrade]) -> Values:
+    return [
+        integers(trade.maker.id for trade in trades),
+        integers(trade.taker.id for trade in trades),
+        texts(trade.taker.side for trade in trades),
+        integers(trade.price for trade in trades),
+        integers(trade.quantity for trade in trades),
+        integers(trade.maker_fee for trade in trades),
+        integers(trade.taker_fee for trade in trades),
+    ]
+
+
+def _changed(orders: Sequence[Working]) -> Values:
+    """Orders that the database has, by what changed of them."""
+    return [
+        integers(order.id for order in orders),
+        texts(order.status for order in orders),
+        integers(order.filled_quantity for order in orders),
+        integers(order.filled_value for order in orders),
+        integers(order.held for order in orders),
+        optional_integers(order.priority or None for order in orders),
+        texts(order.reason for order in orders),
+        integers(order.cut for order in orders),
+        integers(order.fees for order in orders),
+    ]
+
+
+def _new(new: Sequence[tuple[Working, NewOrder]]) -> Values:
+    """Orders that the database has not: what was asked for, and how it ended up."""
+    return [
+        integers(working.id for working, _ in new),
+        integers(working.wallet for working, _ in new),
+        integers(working.account for working, _ in new),
+        integers(working.receiving_account for working, _ in new),
+        texts(working.side for working, _ in new),
+        integers(working.limit_price for working, _ in new),
+        integers(order.quantity - working.cut for working, order in new),
+        texts(order.time_in_force for _, order in new),
+        texts(order.client_order_id for _, order in new),
+        texts(working.status for working, _ in new),
+        integers(working.filled_quantity for working, _ in new),
+        integers(working.filled_value for working, _ in new),
+        integers(working.held for working, _ in new),
+        optional_integers(working.priority or None for working, _ in new),
+        texts(working.reason for working, _ in new),
+        integers(options_of(order) for _, order in new),
+        optional_integers(expiry_of(order) for _, order in new),
+        integers(working.cut for working, _ in new),
+        integers(working.fees for working, _ in new),
+    ]
+
+
+def _ends(loaded: Loaded, outcome: Outcome) -> Values:
+    """The fee rates of new orders, then the instrument's counters and the event."""
+    trades = outcome.trades
+    last_price = trades[-1].price if trades else loaded.last_price
+    said = bool(outcome.levels or trades)
+    return [
+        str(loaded.maker_bp),
+        str(loaded.taker_bp),
+        str(outcome.last_priority),
+        str(loaded.last_trade + len(trades)),
+        None if last_price is None else str(last_price),
+        str(loaded.last_event + 1),
+        _payload(loaded, outcome) if said else None,
+    ]
 
 
 def event_payload(

@@ -17,7 +17,7 @@ CREATE TYPE market_row AS (
 ROW_REVERSE = "DROP TYPE market_row;"
 
 # Each statement of a volatile function sees what was committed before it began: so the lock comes first, then the
-# reads (clearing.md, pitfall 2). The settings keep a plan made on an empty table from sorting a full one.
+# reads. The settings keep a plan made on an empty table from sorting a full one.
 ENTER = """
 CREATE FUNCTION market_account(p_wallet bigint, p_asset bigint) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
@@ -186,7 +186,7 @@ ENTER_REVERSE = "DROP FUNCTION market_enter; DROP FUNCTION market_account;"
 
 # New orders are written once, as they end up; those in the book and in the inbox are changed.
 # Falls of held and the rises that are available already, then postings, then the other rises: that always passes the
-# accounts' checks when the end state does (clearing.md, pitfall 3). A large batch brings its orders and trades by COPY and calls this for the rest.
+# accounts' checks when the end state does. A large batch brings its orders and trades by COPY and calls this for the rest.
 WRITE = """
 CREATE FUNCTION market_write(
     p_instrument bigint, p_now timestamptz,
