@@ -150,7 +150,10 @@ class Tour:
         wait(is_settled, "the job did not settle")
         expect(shown.lower() == "settled", f"the job ended {shown}")
         output = self.rin.browser.get(self.job + "output").text.strip().splitlines()
-        say(f"      the job says: {output[-1].strip() if output else 'nothing'}")
+        said = output[-1].strip() if output else "nothing"
+        say(f"      the job says: {said}")
+        outcome = found(r'<span class="mono">([A-Z_]+)</span>', self.rin.browser.get(self.job), "an outcome")
+        expect(outcome == "COMPLETED", f"the job ended {outcome}: {said}")
         changes = self.rin.tell_changes()
         charged = -changes.get(self.code, Decimal(0))
         expect(Decimal(0) < charged < Decimal(600) / HOUR, f"{charged} GPU-h were charged for a hold of 600 GPU-s")
