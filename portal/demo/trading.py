@@ -15,7 +15,7 @@ from portal.demo.series import GPU_TYPES
 from portal.demo.strategy import Move, Own, Quote, Seen, makes, mood, moves, quotes, take
 
 # Seconds between two acts of one trader in one series: of makers and takers, in this quarter's series and the next's.
-PACE = {(True, 0): (25.0, 55.0), (False, 0): (20.0, 60.0), (True, 1): (60.0, 120.0), (False, 1): (60.0, 180.0)}
+PACE = {(True, 0): (35.0, 75.0), (False, 0): (25.0, 70.0), (True, 1): (90.0, 180.0), (False, 1): (90.0, 240.0)}
 # Books are filled soon after a start, and traded in once they are.
 FIRST_MAKERS, FIRST_TAKERS = 6.0, (3.0, 40.0)
 TELL_SECONDS = 600.0

@@ -86,10 +86,10 @@ def test_books_are_full_after_a_minute_and_after_a_day_and_few_trades_are_flagge
         f"{site.rejected} rejected, {resting} orders open; {looks} looks at {len(CODES)} books"
     )
     # Something happens in every series, little of it is odd, and neither the books nor the history run away.
-    assert all(len(site.trades[code]) >= 6 * hours for code in CODES)
+    assert all(len(site.trades[code]) >= 20 * hours for code in CODES)
     assert flags <= 6 * hours + 6
     assert resting <= 3 * 2 * 12 * len(CODES)
-    assert site.calls <= 4_500 * hours
+    assert site.calls <= 3_000 * hours
     assert site.rejected <= site.calls // 50
     # Nobody runs out: what is bought is sold again.
     for name in TRADERS:
