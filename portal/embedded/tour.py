@@ -108,14 +108,16 @@ class Tour:
         expect(bool(sam.tell_changes()), "Sam got no allowance")
 
     def trade(self) -> None:
-        """Mika bids inside the spread; Rin sells into the bid, and both wallets change at once."""
+        """Mika buys what is offered cheapest and bids there for one more; Rin sells into it, and both wallets change
+        at once."""
         mika = Person(self.address, "mika")
+        book = requests.get(f"{self.address}/market/{self.code}/book.json", timeout=20).json()
+        ask, offered, _orders = book["asks"][0]
+        price = f"{ask / 100:.2f}"
+        # Whatever is one tick cheaper has others before it; here nobody is.
+        self._order(mika.browser, "BUY", price, quantity=f"{offered / 100 + 1:.2f}")
         self.rin.remember()
         mika.remember()
-        book = requests.get(f"{self.address}/market/{self.code}/book.json", timeout=20).json()
-        best_bid, best_ask = book["bids"][0][0], book["asks"][0][0]
-        price = f"{min(best_bid + 1, best_ask - 1) / 100:.2f}"
-        self._order(mika.browser, "BUY", price)
         answer = self._order(self.rin.browser, "SELL", price)
         expect("is filled" in answer.text, "Rin's order was not filled")
         say(f"      1.00 GPU-h of {self.code} at {price} cr/GPU-h")
@@ -179,10 +181,10 @@ class Tour:
     def _receipt(self, entry: str) -> Receipt:
         return parse_receipt(requests.get(f"{self.address}{entry}receipt", timeout=20).text)
 
-    def _order(self, browser: Visitor, side: str, price: str) -> Page:
+    def _order(self, browser: Visitor, side: str, price: str, *, quantity: str = "1.00") -> Page:
         page = browser.get(f"/market/{self.code}/")
         form = page.form("quantity", "limit_price", "client_order_id")
-        answer = browser.send(page, form, side=side, quantity="1.00", limit_price=price, time_in_force="GTC")
+        answer = browser.send(page, form, side=side, quantity=quantity, limit_price=price, time_in_force="GTC")
         expect(answer.status == 200, f"the order answered {answer.status}")
         return answer
 
