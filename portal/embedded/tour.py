@@ -98,7 +98,8 @@ class Tour:
         institute = lea.get("/institutes/northgate/")
         cohort = lea.get(found(r'href="(/institutes/northgate/cohorts/\d+/)"', institute, "a cohort"))
         code = found(r"<code>([A-Z0-9]{4}-[A-Z0-9]{4})</code>", cohort, "a join code")
-        page = sam.browser.get(f"/enrol/?code={code}")
+        page = sam.browser.get("/enrol/")
+        page = sam.browser.send(page, page.form("code"), code=code)
         if "already" in page.text.lower():
             say("      Sam is enrolled already, from an earlier tour.")
             return

@@ -166,8 +166,10 @@ def test_ctrl_c_ends_it_with_status_130_and_no_traceback(tmp_path):
         # It listens and never takes a call: whoever asks waits.
         url = f"http://127.0.0.1:{silent.server_address[1]}"
         process = subprocess.Popen(
-            [*HOURGLASS, "balances"], env=environment(url, tmp_path), stderr=subprocess.PIPE, stdout=subprocess.PIPE
-        )
+            [*HOURGLASS, "balances"], env=environment(url, tmp_path), stderr=subprocess.PIPE, stdout=subprocess.PIPE,
+            # As at a terminal: what runs in the background is started with interrupts ignored.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        )  # fmt: skip
         silent.socket.settimeout(20)
         connection, _ = silent.socket.accept()
         assert connection.recv(3) == b"GET"

@@ -104,6 +104,14 @@ def test_the_tour_walks_the_main_job_and_exits_0(home):
     assert "cosigned by" in tour.text
 
 
+def test_the_tour_can_be_walked_again_with_the_data_kept(home):
+    tour = Run(home, "--tour", "--port", "18300")
+
+    assert tour.wait() == 0, tour.text
+    assert "enrolled already" in tour.text
+    assert "Every step did what it said." in tour.text
+
+
 def test_a_second_start_keeps_the_data_steps_past_busy_ports_and_stops_at_ctrl_c(home):
     with socket.socket() as busy:
         busy.bind(("127.0.0.1", 18400))
