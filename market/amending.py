@@ -10,11 +10,10 @@ from django.utils.translation import gettext as _
 
 from ledger.clock import database_now
 from ledger.errors import NotEnough
-from ledger.transfers import lock_accounts
 from market.answers import PlacedOrder
 from market.bands import fee
-from market.clearing import AuctionDue, clear_locked
-from market.errors import BadOrder, OrderNotOpen
+from market.clearing import Amended, AuctionDue, clear_locked
+from market.errors import AmendmentRefused, BadOrder, OrderNotOpen
 from market.leaving import let_go, take_out, write_event
 from market.models import GPU_SECONDS_PER_LOT, HIGHEST_PRICE, LARGEST_QUANTITY, Amendment, Instrument, Order
 from market.orderly import keep_amending_orderly
@@ -99,12 +98,9 @@ def _reduce(order: Order, quantity: int) -> None:
 
 
 def _arrive_anew(order: Order, quantity: int, limit_price: int) -> None:
-    """Out of the book and into the inbox, the first of all that wait, and cleared at once."""
-    account, now = lock_accounts([order.account_id])[order.account_id], database_now()
-    need = _hold_for(order, limit_price, quantity - order.filled_quantity)
-    if need > account.available + order.held:
-        raise NotEnough(_("Your available balance does not cover the amended order."), field="quantity")
-    let_go(order.instrument, {order.account_id: -order.held}, now)
+    """Out of the book and into the inbox, the first of all that wait, and cleared at once: with what it holds, so that
+    no account is locked before all are, in their order."""
+    now, before = database_now(), Amended(order.id, order.held)
     level = ((order.side, order.limit_price), (-order.open_quantity, -1))
     Amendment.objects.create(
         order=order, wallet_id=order.wallet_id, limit_price=limit_price, quantity=quantity,
@@ -116,7 +112,12 @@ def _arrive_anew(order: Order, quantity: int, limit_price: int) -> None:
     order.status, order.priority = Order.Status.WAITING, None
     order.save(update_fields=["quantity", "limit_price", "first_quantity", "first_price", "held", "status", "priority"])
     write_event(order.instrument, event_payload(trades=[], levels=[level], now=now), now=now)
-    clear_locked(order.instrument_id, [], block=True, amended=order.id)
+    try:
+        clear_locked(order.instrument_id, [], block=True, amended=before)
+    except AmendmentRefused as refusal:
+        if refusal.reason != "not_enough":
+            raise
+        raise NotEnough(_("Your available balance does not cover the amended order."), field="quantity") from refusal
 
 
 def _hold_for(order: Order, limit_price: int, quantity: int) -> int:

@@ -33,6 +33,7 @@ class Working(BookOrder):
     status: str = "OPEN"
     reason: str = ""
     cut: int = 0  # taken off the quantity asked for, by decrementing
+    held_before: int = 0  # what an amended order sets aside already, though it arrives anew
     initial_open: int = 0
 
     def __post_init__(self) -> None:
@@ -145,6 +146,9 @@ class Clearing:
 
     def take(self, order: Working) -> None:
         self.outcome.changed[order.id] = order
+        if order.held_before:
+            self._hold(order.account, -order.held_before)
+            self.available[order.account] += order.held_before
         need = order.hold_for(order.open_quantity)
         if need > self.available[order.account] and not order.refusal:
             order.refusal = "not_enough"

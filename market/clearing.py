@@ -1,7 +1,7 @@
 """Clearing: everything waiting for an instrument is matched and settled in one transaction, by who has its lock."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import psycopg
 from django.db import IntegrityError, connection, transaction
@@ -25,6 +25,13 @@ class AuctionDue(Exception):
     def __init__(self, instrument_id: int) -> None:
         super().__init__(instrument_id)
         self.instrument_id = instrument_id
+
+
+class Amended(NamedTuple):
+    """An order that arrives anew, and what its account holds for it until then."""
+
+    order_id: int
+    held: int
 
 
 _TRIES = 5
@@ -80,7 +87,7 @@ def _clear_once(instrument_id: int, orders: Sequence[NewOrder], *, block: bool) 
 
 
 def clear_locked(
-    instrument_id: int, orders: Sequence[NewOrder], *, block: bool, amended: int | None = None
+    instrument_id: int, orders: Sequence[NewOrder], *, block: bool, amended: Amended | None = None
 ) -> Loaded | None:
     """Take the instrument's lock and clear everything waiting, in the caller's transaction; None where another has the
     lock and the orders are in the inbox. Raises AuctionDue where an auction is to be ended first, and
@@ -109,8 +116,12 @@ def _settle(
     waiting: Sequence[Working],
     resting: Sequence[Working],
     new: Sequence[tuple[Working, NewOrder]],
-    amended: int | None = None,
+    amended: Amended | None = None,
 ) -> None:
+    ours = None
+    if amended is not None:
+        ours = next(order for order in waiting if order.id == amended.order_id)
+        ours.held_before = amended.held
     outcome = clear_batch(
         waiting=waiting,
         resting=resting,
@@ -118,9 +129,8 @@ def _settle(
         last_priority=loaded.last_priority,
         rules=rules_of(loaded),
     )
-    for order in waiting if amended is not None else ():
-        if order.id == amended and order.status == Order.Status.REJECTED:
-            raise AmendmentRefused(sentence_for(order.reason), reason=order.reason)
+    if ours is not None and ours.status == Order.Status.REJECTED:
+        raise AmendmentRefused(sentence_for(ours.reason), reason=ours.reason)
     write(cursor, loaded, outcome, new)
     if outcome.left_band:
         instrument = lock_instrument(loaded.instrument_id)

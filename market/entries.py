@@ -36,6 +36,12 @@ def hold_entries(loaded: Loaded, outcome: Outcome) -> tuple[list[LogEntry], list
         side = (order.wallet_tag, loaded.price_tag if order.side == BUY else loaded.base_tag)
         if order.id in resting:
             falls[side] = falls.get(side, 0) + order.held - order.hold_for(order.initial_open)
+        elif order.held_before:
+            # What an amended order has held it holds on, where nobody else has come in between.
+            alone = sum(id_ not in resting for id_ in outcome.changed) == 1
+            kept = min(order.held, order.held_before) if alone else 0
+            falls[side] = falls.get(side, 0) + kept - order.held_before
+            rises[side] = rises.get(side, 0) + order.held - kept
         else:
             rises[side] = rises.get(side, 0) + order.held
     code, now = loaded.code, loaded.now

@@ -83,10 +83,11 @@ def main() -> None:
             order.open_quantity -= less
             let_go(order, order.lets_go_of(less))
         else:
-            let_go(order, order.held)
+            order.held_before = order.held
             order.limit_price, order.open_quantity, order.priority = limit_price, quantity - order.filled_quantity, 0
             order.initial_open = order.open_quantity
             arrive([order])
+            order.held_before = 0
 
     for command, content in asked["commands"]:
         loaded.resting = resting()

@@ -7,13 +7,14 @@ from django.db import connection
 from django.utils import timezone
 
 from ledger.clock import database_now
+from ledger.entries import parse
 from ledger.errors import Refusal
 from ledger.models import Entry
 from market.amending import amend_order
 from market.errors import AmendmentRefused, ClientOrderIdConflict, NoCancel, OrderNotOpen
 from market.instruments import halt_instrument, resume_instrument, set_mode
 from market.models import GPU_SECONDS_PER_LOT, Amendment, Instrument, MarketEvent, Order, Trade
-from tests.ledger.builders import ruled
+from tests.ledger.builders import given, ruled
 from tests.market.builders import (
     account,
     assert_value_is_conserved,
@@ -26,6 +27,7 @@ from tests.market.builders import (
     some_trader,
     total_held,
 )
+from tests.market.test_crowds import at_once
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -183,6 +185,60 @@ def test_within_what_is_held_nothing_more_is_needed_however_poor_the_wallet_is(m
         amend_order(order_id=ask.order_id, quantity=11)
     assert placed(instrument, bob, "SELL", 12, 70).status == "FILLED"
     assert_value_is_conserved()
+
+
+def changes_of_holds(after: int) -> list[int]:
+    """What the log says since of amounts set aside, entry by entry."""
+    bodies = Entry.objects.filter(id__gt=after, kind="HOLD").order_by("id").values_list("body", flat=True)
+    return [side.amount for body in bodies for side in parse(bytes(body)).postings]
+
+
+def test_the_log_says_only_the_difference_of_what_is_held(market):
+    instrument, ada, bob = market
+    bid = placed(instrument, ada, "BUY", 10, 90)
+    placed(instrument, bob, "SELL", 4, 100)
+
+    def said(**change: int) -> list[int]:
+        last = Entry.objects.latest("id").id
+        amend_order(order_id=bid.order_id, **change)
+        return changes_of_holds(last)
+
+    assert said(quantity=9, limit_price=100) == [-400, -4 * GPU_SECONDS_PER_LOT]  # 4 of 9 are bought at once
+    assert said(limit_price=90) == [-50]
+    assert said(quantity=14, limit_price=45) == []
+    assert said(limit_price=50) == [50]
+    assert said(quantity=9) == [-250]
+    assert_value_is_conserved()
+
+
+def test_two_who_amend_in_two_series_at_once_never_wait_for_each_other_in_a_circle(market):
+    """Each locks all accounts in their order: nobody holds one while waiting for an earlier one."""
+    instrument, ada, bob = market
+    other = some_instrument("H100-2027Q1")
+    for wallet in (ada, bob):
+        given(wallet, other.asset, 10**6)
+    pairs = ((instrument, ada, bob), (other, bob, ada))
+    bids = {each.id: placed(each, taker, "BUY", 1000, 80).order_id for each, taker, _ in pairs}
+    deadlocks = deadlocks_so_far()
+
+    for _ in range(20):
+        for each, _taker, maker in pairs:
+            amend_order(order_id=bids[each.id], limit_price=80)
+            placed(each, maker, "SELL", 1, 100)
+        results = at_once([lambda id_=id_: amend_order(order_id=id_, limit_price=100) for id_ in bids.values()])
+        assert not [result for result in results if isinstance(result, Exception)]
+
+    assert [order.filled_quantity for order in Order.objects.filter(id__in=bids.values())] == [20, 20]
+    assert deadlocks_so_far() == deadlocks
+    assert_value_is_conserved()
+
+
+def deadlocks_so_far() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_stat_force_next_flush(), deadlocks FROM pg_stat_database WHERE datname = current_database()"
+        )
+        return cursor.fetchone()[1]
 
 
 def test_a_partly_filled_order_is_held_for_what_is_left_of_it(market):
