@@ -21,13 +21,15 @@ def units(text: str, per_one: int, what: str) -> int:
     if not value.is_finite() or value <= 0:
         raise NotExact(f"“{text}” is not a number of {what} above zero.")
     if value != value.to_integral_value():
-        raise NotExact(f"“{text}” is too fine: {what} come in steps of {shown(1, per_one)}.")
+        step = f"1/{per_one}" if per_one == GPU_SECONDS else f"{Decimal(1) / per_one:f}"
+        raise NotExact(f"“{text}” is too fine: {what} come in steps of {step}.")
     return int(value)
 
 
 def shown(amount: int | str | None, per_one: int) -> str:
-    """The other way: shown(240, TICKS) == "2.4"."""
+    """The other way, with two decimals and more where it takes them: shown(240, TICKS) == "2.40"."""
     if amount is None:
         return ""
     value = Decimal(int(amount)) / per_one
-    return f"{value.normalize():f}"
+    text = f"{value:.2f}"
+    return text if Decimal(text) == value else f"{value.normalize():f}"

@@ -161,7 +161,7 @@ def _side(name: str, seen: Seen, side: str, middle: float) -> Iterator[Quote]:
         if price < 1 or left < 0:
             return
         taken.add(price)
-        yield Quote(side, price, quantity, slack=(level + 1) // 4)
+        yield Quote(side, price, quantity, slack=(level + 2) // 3)
 
 
 def _serves(order: Own, quote: Quote) -> bool:

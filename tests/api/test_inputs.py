@@ -261,3 +261,54 @@ def test_nothing_but_a_key_is_read_of_who_asks():
     assert Client(headers={"X-Api-Key": market.ada.secret}).get(f"{V1}balances/").status_code == 401
     assert Client(headers={"Authorization": f"bEARER {market.ada.secret}"}).get(f"{V1}balances/").status_code == 200
     assert Api(market.ada.user, secret=market.ada.secret).get("balances/").status == 200
+
+
+def test_a_field_that_is_none_is_named_and_so_is_every_other_fault():
+    ada = a_market().ada
+
+    one = ada.post("orders/", an_order(owner=7))
+    several = ada.post("orders/", {"instrument": 5, "side": "buy", "limit_price": "x"})
+
+    assert (one.code, one.json["field"]) == ("unknown_field", "owner")
+    assert {(each["field"], each["code"]) for each in several.json["errors"]} == {
+        ("instrument", "not_text"), ("side", "invalid_choice"), ("limit_price", "not_whole"), ("quantity", "required"),
+    }  # fmt: skip
+
+
+def test_what_comes_while_pages_are_turned_is_on_none_of_them_and_nothing_is_twice():
+    market = a_market()
+    placed = [market.ada.post("orders/", an_order(limit_price=10 + n)).json["id"] for n in range(25)]
+    seen, cursor = [], ""
+    while True:
+        page = market.ada.get(f"orders/?limit=4{cursor}").json
+        seen += [each["id"] for each in page["results"]]
+        market.ada.post("orders/", an_order(limit_price=5))
+        market.ada.send("DELETE", f"orders/{placed[0]}/")
+        if page["next"] is None:
+            break
+        cursor = f"&cursor={page['next']}"
+
+    assert seen == placed[::-1]
+    # A cursor does not end: asked again much later it goes on from the same place.
+    assert market.ada.get(f"orders/?limit=4{cursor}").json["results"][-1]["id"] == placed[0]
+
+
+def test_every_list_has_pages_and_refuses_the_cursor_of_another():
+    market = a_market()
+    for number in range(3):
+        market.ada.post("orders/", an_order(side="SELL", limit_price=100, quantity=1))
+        market.bob.post("orders/", an_order(limit_price=100, quantity=1))
+        gift = {"to": str(market.bob.wallet.public_id), "asset": "CREDITS", "amount": 1 + number}
+        market.ada.post("transfers/", gift)
+    lists = ["orders/", "transfers/", "instruments/H100-2026Q4/trades/"]
+    cursors = {path: market.ada.get(f"{path}?limit=1").json["next"] for path in lists}
+    empty = ["redemptions/", "index/", "instruments/H100-2026Q4/candles/"]
+
+    for path in (*lists, *empty):
+        for origin, cursor in cursors.items():
+            answer = market.ada.get(f"{path}?cursor={cursor}")
+            assert (answer.status == 200) == (path == origin), (path, origin)
+            assert answer.status == 200 or answer.code == "bad_cursor"
+        for broken in ("x", "1", cursors["orders/"][:-1], cursors["orders/"] + "x", "9999999999999999999.x"):
+            assert market.ada.get(f"{path}?cursor={broken}").code == "bad_cursor", (path, broken)
+        assert market.ada.get(f"{path}?limit=0").code == "bad_parameter"

@@ -74,7 +74,7 @@ def test_orders_are_placed_listed_amended_and_cancelled(shell, market):
     code = market.instrument.code
     status, out, _ = shell.run("orders", "place", code, "sell", "1.5", "--price", "2.40")
     assert status == 0
-    assert re.fullmatch(r"Order \d+ is open: 0 of 1.5 GPU-h traded.\n", out)
+    assert re.fullmatch(r"Order \d+ is open: 0.00 of 1.50 GPU-h traded.\n", out)
     order = Order.objects.get()
     assert (order.limit_price, order.quantity, order.side) == (240, 150, "SELL")
 
@@ -91,7 +91,7 @@ def test_orders_are_placed_listed_amended_and_cancelled(shell, market):
 def test_a_trade_is_seen_in_book_trades_and_balances(shell, market):
     code = market.instrument.code
     market.bob.post("orders/", {"instrument": code, "side": "SELL", "limit_price": 250, "quantity": 200})
-    assert re.search(r"sell\s+2\.5\s+2\n", shell.run("instruments", "book", code)[1])
+    assert re.search(r"sell\s+2\.50\s+2\.00\n", shell.run("instruments", "book", code)[1])
 
     done = shell.json("orders", "place", code, "buy", "1", "--price", "2.6", "--market")
 
@@ -119,7 +119,7 @@ def test_tokens_are_sent(shell, market):
     before = Account.objects.get(wallet=market.bob.wallet, asset=market.instrument.asset).balance
     status, out, err = shell.run("transfers", "send", market.instrument.code, "0.5", "--to", to)
     assert status == 0, err
-    assert "0.5 GPU-h" in out
+    assert "0.50 GPU-h" in out
     after = Account.objects.get(wallet=market.bob.wallet, asset=market.instrument.asset).balance
     assert after - before == 1800
 

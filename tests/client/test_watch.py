@@ -143,10 +143,10 @@ def test_watching_from_the_command_line_says_each_event_and_stops_after_as_many(
         rest: list[Any] = [watch.communicate(timeout=30) for watch in watches]
 
     assert [watch.returncode for watch in watches] == [0, 0], rest
-    assert first[0] == "1 no bid · ask 0.5 GPU-h at 2 cr\n"
+    assert first[0] == "1 no bid · ask 0.50 GPU-h at 2.00 cr\n"
     assert rest[0][0].splitlines() == [
-        "2 bid 0.3 GPU-h at 1.5 cr · ask 0.5 GPU-h at 2 cr",
-        "3 bid 0.3 GPU-h at 1.5 cr · ask 0.3 GPU-h at 2 cr; buy 0.2 at 2",
+        "2 bid 0.30 GPU-h at 1.50 cr · ask 0.50 GPU-h at 2.00 cr",
+        "3 bid 0.30 GPU-h at 1.50 cr · ask 0.30 GPU-h at 2.00 cr; buy 0.20 at 2.00",
     ]
     lines = [json.loads(line) for line in [first[1], *rest[1][0].splitlines()]]
     assert [line["number"] for line in lines] == [1, 2, 3]

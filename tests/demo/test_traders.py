@@ -1,11 +1,13 @@
 """The simulated traders keep a market that is worth looking at: after a minute, after hours, after a day."""
 
 import random
+import threading
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import pytest
+import requests
 from django.core.management import call_command
 from django.utils import timezone
 
@@ -13,6 +15,7 @@ from market.models import Instrument, Order, Trade
 from market.prices.wash import find
 from market.reads import depth
 from portal.api.models import ApiKey
+from portal.demo import trading
 from portal.demo.keys import NAME, fresh_key
 from portal.demo.people import TRADERS
 from portal.demo.series import GPU_TYPES
@@ -20,6 +23,7 @@ from portal.demo.strategy import BUY, SELL, Own, Quote, moves, value
 from portal.demo.trading import CREDITS, ApiSite, Floor
 from tests.demo.exchange import Exchange
 from tests.full import count
+from tests.waiting import wait_until
 
 START = datetime(2026, 11, 23, 9, tzinfo=UTC).timestamp()
 CODES = [f"{gpu.gpu}-{quarter}" for quarter in ("2026Q4", "2027Q1") for gpu in GPU_TYPES]
@@ -89,7 +93,7 @@ def test_books_are_full_after_a_minute_and_after_a_day_and_few_trades_are_flagge
     assert all(len(site.trades[code]) >= 20 * hours for code in CODES)
     assert flags <= 6 * hours + 6
     assert resting <= 3 * 2 * 12 * len(CODES)
-    assert site.calls <= 3_000 * hours
+    assert site.calls <= 2_500 * hours + 200
     assert site.rejected <= site.calls // 50
     # Nobody runs out: what is bought is sold again.
     for name in TRADERS:
@@ -143,3 +147,37 @@ def test_over_the_api_books_fill_trades_happen_and_a_revoked_key_is_no_end(live_
     assert ApiKey.objects.filter(name=NAME, revoked_at=None).count() == len(names)
     # Nobody crowds the lists of keys or of orders.
     assert Order.objects.filter(status="OPEN").count() <= len(codes) * 3 * 2 * 12
+
+
+class Unsteady(Exchange):
+    """A site that is away at every third question."""
+
+    asked = 0
+
+    def codes(self, name):
+        self.falter()
+        return CODES
+
+    def book(self, name, code):
+        self.falter()
+        return super().book(name, code)
+
+    def falter(self):
+        self.asked += 1
+        if self.asked % 3 == 1:
+            raise requests.ConnectionError("refused")
+
+
+def test_a_site_that_goes_away_is_waited_for_and_the_traders_end_when_told(monkeypatch):
+    monkeypatch.setattr(trading, "AFTER_A_FAULT", 0.01)
+    monkeypatch.setattr(trading, "FIRST_MAKERS", 0.5)
+    site = Unsteady({name: {CREDITS: 10**9} | dict.fromkeys(CODES, 60_000) for name in TRADERS})
+    ended = threading.Event()
+    thread = threading.Thread(target=trading.trade_until, args=(ended, site, list(TRADERS)), daemon=True)
+
+    thread.start()
+    wait_until(lambda: sum(len(book) for book in list(site.books.values())) > 200)
+    ended.set()
+    thread.join(10)
+
+    assert not thread.is_alive()
