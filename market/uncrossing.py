@@ -12,6 +12,7 @@ import psycopg
 from django.db import connection, transaction
 
 from ledger.statements import call
+from ledger.transfers import lock_accounts
 from market.auctions.pairing import pair_off, settle_price
 from market.auctions.reads import edges, reference_of
 from market.batch import Outcome
@@ -138,11 +139,13 @@ def _open(instrument: Instrument, now: datetime) -> None:
         Order.objects.filter(instrument=instrument, status=Order.Status.OPEN, kind=Order.Kind.MARKET).order_by("id")
     )
     instrument.refresh_from_db()
-    offering = open_offering(instrument.id)
+    offering, unsold = open_offering(instrument.id), list[Order]()
     if offering is not None:
         finish(offering, instrument, now)
-        unsold = Order.objects.filter(id=offering.order_id, status=Order.Status.OPEN)
-        take_out(list(unsold), instrument=instrument, reason="offering_over", now=now)
+        unsold = list(Order.objects.filter(id=offering.order_id, status=Order.Status.OPEN))
+    # All of them at once, as everybody locks accounts in their order.
+    lock_accounts([order.account_id for order in [*unsold, *left]])
+    take_out(unsold, instrument=instrument, reason="offering_over", now=now)
     take_out(left, instrument=instrument, reason="auction_over", now=now)
     change_phase(
         instrument,
