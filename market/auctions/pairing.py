@@ -38,32 +38,38 @@ def settle_price(
 def find_price(orders: Sequence[Working], reference: int | None, *, ends: Iterable[int]) -> Indication:
     """The price after all that would meet its own owner at it has given way; `orders` are changed to what is left of
     them then. Every order that gives way makes another price possible, so it is sought anew."""
-    ends = tuple(ends)
+    ends, lines = tuple(ends), _lines(orders)
     while True:
         interests = [Interest(o.side, o.limit_price, o.open_quantity, o.at_market) for o in orders if o.open_quantity]
         found = indicate(interests, reference, ends=ends)
-        if found.price is None or not _give_way(orders, found.price):
+        if found.price is None or not _give_way(*lines, found.price):
             return found
 
 
-def _give_way(orders: Sequence[Working], price: int) -> bool:
-    """Take off what would meet its own owner at this price; False where nothing would."""
-    left = {order.id: order for order in map(copy, orders)}
-    real = {order.id: order for order in orders}
-    buys, sells = _sides(left.values(), price)
+def _give_way(buys: Sequence[Working], sells: Sequence[Working], price: int) -> bool:
+    """Take off what would meet its own owner at this price; False where nothing would. Of the others only what is left
+    of the two that are first in line is counted, and nothing of them changes."""
     met = False
-    while (pair := _next(buys, sells)) is not None:
-        older, newer = pair
-        quantity = min(older.open_quantity, newer.open_quantity)
-        if older.owner != newer.owner:
-            older.open_quantity -= quantity
-            newer.open_quantity -= quantity
-            continue
-        met = True
-        for order in _who_gives_way(older, newer):
-            taken = quantity if newer.self_trade == DECREMENT else real[order.id].open_quantity
-            real[order.id].open_quantity -= taken
-            order.open_quantity -= min(taken, order.open_quantity)
+    bids = ((order, order.open_quantity) for order in buys if order.open_quantity and order.limit_price >= price)
+    asks = ((order, order.open_quantity) for order in sells if order.open_quantity and order.limit_price <= price)
+    bid, wanted = next(bids, (None, 0))
+    ask, offered = next(asks, (None, 0))
+    while bid is not None and ask is not None:
+        quantity = min(wanted, offered)
+        if bid.owner != ask.owner:
+            wanted, offered = wanted - quantity, offered - quantity
+        else:
+            met = True
+            older, newer = (bid, ask) if bid.priority < ask.priority else (ask, bid)
+            for order in _who_gives_way(older, newer):
+                taken = quantity if newer.self_trade == DECREMENT else order.open_quantity
+                order.open_quantity -= taken
+                wanted -= min(taken, wanted) if order is bid else 0
+                offered -= min(taken, offered) if order is ask else 0
+        if not wanted:
+            bid, wanted = next(bids, (None, 0))
+        if not offered:
+            ask, offered = next(asks, (None, 0))
     return met
 
 
@@ -113,17 +119,23 @@ def _who_gives_way(older: Working, newer: Working) -> tuple[Working, ...]:
     }[newer.self_trade]  # fmt: skip
 
 
+def _lines(orders: Iterable[Working]) -> tuple[list[Working], list[Working]]:
+    """Buyers and sellers, the first in line first."""
+    buys, sells = list[Working](), list[Working]()
+    for order in orders:
+        (buys if order.side == BUY else sells).append(order)
+    buys.sort(key=lambda order: (-order.limit_price, order.priority))
+    sells.sort(key=lambda order: (order.limit_price, order.priority))
+    return buys, sells
+
+
 def _sides(orders: Iterable[Working], price: int) -> tuple[list[Working], list[Working]]:
     """Who takes part at the price, the first in line last, to be taken off the end."""
-    buys, sells = [], []
-    for order in orders:
-        if order.side == BUY and order.limit_price >= price:
-            buys.append(order)
-        elif order.side != BUY and order.limit_price <= price:
-            sells.append(order)
-    buys.sort(key=lambda order: (order.limit_price, -order.priority))
-    sells.sort(key=lambda order: (-order.limit_price, -order.priority))
-    return buys, sells
+    buys, sells = _lines(orders)
+    return (
+        [order for order in reversed(buys) if order.limit_price >= price],
+        [order for order in reversed(sells) if order.limit_price <= price],
+    )
 
 
 def _next(buys: list[Working], sells: list[Working]) -> tuple[Working, Working] | None:
