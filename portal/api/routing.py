@@ -51,6 +51,8 @@ def route(*, throttles: Throttles = (KeyRate,), **scopes: str) -> Callable[[View
         strict.permission_classes = [type("Needs", (ScopeNeeded,), {"scopes": scopes})]  # type: ignore[attr-defined]
         strict.throttle_classes = list(throttles)  # type: ignore[attr-defined]
         made: View = api_view([*scopes, *(["HEAD"] if "GET" in scopes else [])])(strict)
+        # The framework adds it to every view, and to what Allow says.
+        made.cls.http_method_names.remove("options")  # type: ignore[attr-defined]
         return made
 
     return wrap
