@@ -123,7 +123,7 @@ def close_instrument(*, instrument_id: int, now: datetime) -> int:
     take_out(orders, instrument=instrument, reason="series_expired", now=now)
     offering = open_offering(instrument_id)
     if offering is not None:
-        finish(offering, instrument, now)
+        finish(offering, now)
     if instrument.phase != Phase.CLOSED:
         change_phase(instrument, Phase.CLOSED, cause=Cause.EXPIRED, now=now)
     return len(orders)

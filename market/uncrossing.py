@@ -141,7 +141,7 @@ def _open(instrument: Instrument, now: datetime) -> None:
     instrument.refresh_from_db()
     offering, unsold = open_offering(instrument.id), list[Order]()
     if offering is not None:
-        finish(offering, instrument, now)
+        finish(offering, now)
         unsold = list(Order.objects.filter(id=offering.order_id, status=Order.Status.OPEN))
     # All of them at once, as everybody locks accounts in their order.
     lock_accounts([order.account_id for order in [*unsold, *left]])

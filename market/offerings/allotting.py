@@ -16,7 +16,6 @@ from market.auctions.pairing import pair_off
 from market.batch import GPU_SECONDS_PER_LOT, Outcome, Working
 from market.loading import Loaded
 from market.matching import BUY
-from market.models import Instrument
 from market.offerings.models import Allocation, Offering
 
 
@@ -84,19 +83,21 @@ def count_in(offering: Offering, outcome: Outcome, *, set_aside: bool) -> None:
                 " WHERE a.offering_id = %s AND a.order_id = g.order_id",
                 [list(given), list(given.values()), offering.id],
             )
+    if sold:
+        # Not what the auction comes to in the end: bids that small holders went before may trade on with other sellers.
+        offering.price = outcome.trades[0].price
     offering.sold_quantity += sold
     if set_aside:
         # What they leave goes to all.
         offering.set_aside_left = offering.set_aside_left - sold if outcome.changed else 0
-    offering.save(update_fields=["sold_quantity", "set_aside_left"])
+    offering.save(update_fields=["price", "sold_quantity", "set_aside_left"])
 
 
-def finish(offering: Offering, instrument: Instrument, now: datetime) -> None:
+def finish(offering: Offering, now: datetime) -> None:
     """The auction is over."""
     offering.refresh_from_db()
-    offering.price = instrument.reference_price if offering.sold_quantity else None
     offering.status, offering.done_at, offering.set_aside_left = Offering.Status.DONE, now, 0
-    offering.save(update_fields=["price", "status", "done_at", "set_aside_left"])
+    offering.save(update_fields=["status", "done_at", "set_aside_left"])
 
 
 def _holdings(wallet_ids: Sequence[int]) -> dict[int, int]:

@@ -270,6 +270,25 @@ def test_an_offering_that_others_undersell_altogether_sells_nothing_and_sets_not
     assert_value_is_conserved()
 
 
+def test_who_small_holders_went_before_trades_on_with_others_at_a_price_anew(market):
+    instrument, department = market
+    offering = offered(instrument, department, set_aside_percent=100, small_below=10)
+    big = placed(instrument, bidder(instrument, "Big", lots=10), "BUY", 60, 600)
+    small = placed(instrument, bidder(instrument, "Small"), "BUY", 60, 510)
+    other = placed(instrument, bidder(instrument, "Other", lots=30), "SELL", 30, 550)
+
+    over(instrument, offering)
+
+    # At 510 there are 120 for a hundred: the small one is given its 60, the large one 40 of its 60, and 20 of Other's.
+    assert (offering.price, offering.sold_quantity) == (510, 100)
+    assert [given_to(bid) for bid in (small, big)] == [(60, 0), (0, 40)]
+    assert [(t.price, t.quantity) for t in Trade.objects.filter(maker=other.order_id)] == []
+    assert [(t.price, t.quantity) for t in Trade.objects.filter(taker=other.order_id)] == [(550, 20)]
+    assert Order.objects.get(id=big.order_id).status == "FILLED"
+    assert instrument.phase == "CONTINUOUS"
+    assert_value_is_conserved()
+
+
 bids = st.lists(st.tuples(st.integers(0, 5), st.integers(1, 40), st.integers(480, 520)), min_size=1, max_size=14)
 asks = st.lists(st.tuples(st.integers(1, 40), st.integers(480, 515)), max_size=4)
 
@@ -294,7 +313,8 @@ def test_any_offering_is_shared_out_as_the_rules_say(flow, others, percent, chun
 
         over(instrument, offering)
 
-    price = Instrument.objects.get(id=instrument.id).last_price or 10**9
+    made = list(Trade.objects.filter(instrument=instrument).order_by("number").values_list("price", flat=True))
+    price = made[0] if made else 10**9
     line = sorted((bid for bid in placed_bids if bid[3] >= price), key=lambda bid: (-bid[3], bid[0]))
     left = {bid[4]: bid[2] for bid in line}
     supply = sorted([(490, -1, 100), *((at, place, quantity) for place, (quantity, at) in enumerate(others))])
@@ -316,4 +336,8 @@ def test_any_offering_is_shared_out_as_the_rules_say(flow, others, percent, chun
     rows = Allocation.objects.filter(offering=offering)
     assert {row.order_id: [row.set_aside_quantity, row.rest_quantity] for row in rows} == expected
     assert offering.sold_quantity == sum(map(sum, expected.values()))
+    assert offering.price == (price if offering.sold_quantity else None)
+    # Bids that small holders went before may meet other sellers above the price: that is a price of its own.
+    assert all(other > price for other in set(made) - {price})
+    assert len(set(made)) <= (2 if percent and others else 1)
     assert_value_is_conserved()
