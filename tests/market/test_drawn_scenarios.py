@@ -1,4 +1,4 @@
-"""Scenarios of continuous trading of the kinds that other engines' authors have, drawn (tests.market.drawn says how)."""
+"""Continuous trading of the kinds that other engines' authors have, drawn (tests.market.drawn says how)."""
 
 import pytest
 
