@@ -136,7 +136,7 @@ FORM_RENDERER = "portal.people.forms.Renderer"
 
 # The application's own role, which cannot change history. Migrations run as the owner: DATABASE_URL is then the
 # owner's (see docs/operations.md).
-DATABASES: dict[str, dict[str, Any]] = {"default": env.db_url("DATABASE_URL")}
+DATABASES: dict[str, dict[str, Any]] = {"default": env.db_url("DATABASE_URL", engine="portal.database")}
 DATABASE_POOL_SIZE = env.int("DATABASE_POOL_SIZE", default=0)
 _database_options = DATABASES["default"].setdefault("OPTIONS", {})
 if DATABASE_POOL_SIZE:

@@ -1,0 +1,1 @@
+"""Postgres as Django has it, with the connection used last given out first."""
