@@ -33,12 +33,6 @@ from tests.waiting import wait_until
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-@pytest.fixture
-def market():
-    instrument = some_instrument()
-    return instrument, some_trader(instrument), some_trader(instrument, "Bob")
-
-
 def row(answer) -> Order:
     return Order.objects.get(id=answer.order_id)
 

@@ -40,12 +40,6 @@ from tests.waiting import wait_until
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-@pytest.fixture
-def market():
-    instrument = some_instrument()
-    return instrument, some_trader(instrument), some_trader(instrument, "Bob")
-
-
 def trades() -> list[tuple[int, int]]:
     return list(Trade.objects.order_by("number").values_list("price", "quantity"))
 

@@ -14,15 +14,9 @@ from market.instruments import close_instrument
 from market.loading import _IS_OVER, _bits_of
 from market.models import Order
 from market.orders import cancel_order, place_orders
-from tests.market.builders import assert_value_is_conserved, new_order, placed, some_instrument, some_trader
+from tests.market.builders import assert_value_is_conserved, new_order, placed, some_instrument
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def market():
-    instrument = some_instrument()
-    return instrument, some_trader(instrument), some_trader(instrument, "Bob")
 
 
 def ended(instrument, ada, bob, how: str) -> int:

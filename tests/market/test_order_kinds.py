@@ -28,12 +28,6 @@ from tests.waiting import wait_until
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-@pytest.fixture
-def market():
-    instrument = some_instrument()
-    return instrument, some_trader(instrument), some_trader(instrument, "Bob")
-
-
 def status(answer) -> tuple[str, str]:
     order = Order.objects.get(id=answer.order_id)
     return order.status, order.reason

@@ -28,17 +28,10 @@ from tests.market.builders import (
     make_due,
     placed,
     some_instrument,
-    some_trader,
 )
 from tests.people.builders import some_person
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def market():
-    instrument = some_instrument()
-    return instrument, some_trader(instrument), some_trader(instrument, "Bob")
 
 
 def trades() -> list[tuple[int, int]]:
