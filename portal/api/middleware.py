@@ -37,6 +37,9 @@ class PastThePages:
         if not request.path_info.startswith("/api/"):
             return self._pages(request)
         wants_body = request.method != "HEAD"
+        if not wants_body:
+            # The same question in every respect, up to the body of its answer.
+            request.method = "GET"
         response: HttpResponseBase = self._api(request)
         if not wants_body:
             response.content = b""  # type: ignore[attr-defined]

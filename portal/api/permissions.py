@@ -22,7 +22,7 @@ class ScopeNeeded(BasePermission):
         if request.method not in SAFE_METHODS and is_auditor(request.user):
             raise PermissionDenied(_("Auditors read everything and change nothing."), "auditors_write_nothing")
         # A method that the view does not have is answered by that.
-        scope = self.scopes.get("GET" if request.method == "HEAD" else request.method)
+        scope = self.scopes.get(request.method)
         if scope is not None and scope not in key.scopes:
             raise PermissionDenied(_("This key was not made for that: it lacks a scope."), "scope_missing")
         return True

@@ -20,6 +20,8 @@ Person = User | AnonymousUser
 Role = Membership.Role
 
 ACTING = "acting_wallet"
+# Who administers the market trades on it for nobody.
+_ADMINISTER = (Role.DEPARTMENT_ADMIN, Role.OPERATOR)
 
 
 # Roles
@@ -160,12 +162,12 @@ def administers_market(user: Person) -> bool:
 
     Department admins and operators can do so to every instrument, so it is asked of the person and not of a series.
     """
-    return has_role(user, Role.DEPARTMENT_ADMIN, Role.OPERATOR) or is_superuser(user)
+    return has_role(user, *_ADMINISTER) or is_superuser(user)
 
 
 def administrators() -> QuerySet[User]:
     """Everybody who administers the market."""
-    roles = Membership.objects.filter(role__in=[Role.DEPARTMENT_ADMIN, Role.OPERATOR]).values("user")
+    roles = Membership.objects.filter(role__in=_ADMINISTER).values("user")
     return User.objects.filter(Q(is_superuser=True) | Q(id__in=roles), is_active=True)
 
 
@@ -205,11 +207,11 @@ def may_govern(user: Person) -> bool:
 
 def may_ask(user: Person) -> bool:
     """Ask for what takes two persons, and decide what somebody else asked for."""
-    return may_write(user) and (has_role(user, Role.DEPARTMENT_ADMIN, Role.OPERATOR) or is_superuser(user))
+    return may_write(user) and administers_market(user)
 
 
 def may_halt(user: Person) -> bool:
-    return may_write(user) and (has_role(user, Role.DEPARTMENT_ADMIN, Role.OPERATOR) or is_superuser(user))
+    return may_write(user) and administers_market(user)
 
 
 def may_judge_trades(user: Person) -> bool:
