@@ -1,7 +1,12 @@
 """Array literals: one parameter type whatever their sizes, so that one prepared statement serves all, and written in
 a tenth of the time that a driver takes for lists, which it looks through for what they hold."""
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
+
+Value = int | str | bytes | None
+# What means nothing but itself, in a row as in an array.
+_plain = re.compile(r"[\w:.-]+", re.ASCII).fullmatch
 
 
 def integers(values: Iterable[int]) -> str:
@@ -22,13 +27,21 @@ def texts(values: Iterable[str]) -> str:
     return "{" + ",".join(map(_quoted, values)) + "}"
 
 
-def optional_texts(values: Iterable[str | None]) -> str:
-    """The same with nothing in some places."""
-    return "{" + ",".join("NULL" if value is None else _quoted(value) for value in values) + "}"
+def rows(values: Iterable[Sequence[Value]]) -> str:
+    """Rows of a composite type. As many arrays as a row has columns take Postgres longer, for nineteen of them 150
+    microseconds: each is a parameter, a copy and a part of `unnest`."""
+    return "{" + ",".join([f'"({",".join([_column(value) for value in row])})"' for row in values]) + "}"
 
 
-def byte_strings(values: Iterable[bytes]) -> str:
-    return "{" + ",".join([f'"\\\\x{value.hex()}"' for value in values]) + "}"
+def _column(value: Value) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, bytes):
+        return f"\\\\\\\\x{value.hex()}"
+    # Once for the row that it is in, and once for the array that this is in.
+    return value if _plain(value) else _quoted(_quoted(value))[1:-1]
 
 
 def _quoted(value: str) -> str:

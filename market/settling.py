@@ -7,7 +7,7 @@ from typing import Any
 
 import psycopg
 
-from ledger.arrays import byte_strings, integers, optional_integers, texts
+from ledger.arrays import Value, integers, rows
 from ledger.statements import call
 from market.answers import NewOrder
 from market.batch import BatchTrade, Outcome, Working
@@ -18,24 +18,18 @@ from market.loading import Loaded, expiry_of, options_of
 # From about this many rows on COPY is faster than arrays.
 COPY_FROM = 50
 
-# The parameters of market_write (migration 0007), part by part.
-_INSTRUMENT = ["bigint", "timestamptz"]
-_HELD = ["bigint[]", "bigint[]"]
-_ENTRIES = ["text[]", "text[]", "bytea[]", "bytea[]", "bigint"]
-_POSTINGS = ["bigint[]"] * 3
-_TRADES = ["bigint[]", "bigint[]", "text[]", *["bigint[]"] * 4]
-_CHANGED = ["bigint[]", "text[]", *["bigint[]"] * 4, "text[]", "bigint[]", "bigint[]"]
-_NEW = [
-    *["bigint[]"] * 4, "text[]", *["bigint[]"] * 2, "text[]", "text[]",  # what was asked for
-    "text[]", *["bigint[]"] * 4, "text[]",  # how it ended up
-    *["bigint[]"] * 4,  # what is not plain about it, and the fees it has paid
-]  # fmt: skip
-_ENDS = [*["bigint"] * 6, "text"]
+# The parameters of market_write (migration 0015).
 _WRITE = call(
     "market_write",
-    [*_INSTRUMENT, *_HELD, *_ENTRIES, *_POSTINGS, *_TRADES, *_HELD, *_CHANGED, *_NEW, *_ENDS],
+    [
+        *["bigint", "timestamptz", "bigint[]", "bigint[]"],  # whose, when, and held before the postings
+        *["ledger_logged[]", "bigint", "ledger_posted[]", "market_traded[]"],
+        *["bigint[]", "bigint[]"],  # and held after them
+        *["market_changed[]", "market_placed[]"],
+        *[*["bigint"] * 6, "text"],  # fee rates of the new orders, the instrument's counters, and the event
+    ],
 )
-Values = list[Any]
+Rows = list[tuple[Value, ...]]
 
 
 def write(
@@ -57,84 +51,58 @@ def write(
     theirs = [postings(loaded, trade) for trade in trades]
     entries = [*falls, *trade_entries(loaded, trades, theirs), *rises]
     values = [
-        loaded.instrument_id, loaded.now, *_held(before), *_logged(entries), str(len(falls)), *_posted(theirs),
-        *_traded(trades), *_held(after), *_changed(changed), *_new(new), *_ends(loaded, outcome),
+        loaded.instrument_id, loaded.now, *_held(before), rows(_logged(entries)), str(len(falls)),
+        rows(_posted(theirs)), rows(_traded(trades)), *_held(after), rows(_changed(changed)), rows(_new(new)),
+        *_ends(loaded, outcome),
     ]  # fmt: skip
     cursor.execute(_WRITE, values, prepare=True)
 
 
-def _held(changes: dict[int, int]) -> Values:
+def _held(changes: dict[int, int]) -> list[str]:
     return [integers(changes), integers(changes.values())]
 
 
-def _logged(entries: Sequence[LogEntry]) -> Values:
-    return [
-        texts(entry.kind for entry in entries),
-        texts(entry.reference for entry in entries),
-        byte_strings(entry.body for entry in entries),
-        byte_strings(entry.leaf for entry in entries),
-    ]
+def _logged(entries: Sequence[LogEntry]) -> Rows:
+    return [(entry.kind, entry.transfer_kind, entry.reference, entry.body, entry.leaf) for entry in entries]
 
 
-def _posted(sides: Sequence[Sequence[tuple[int, int]]]) -> Values:
+def _posted(sides: Sequence[Sequence[tuple[int, int]]]) -> Rows:
     """Of which trade, which account, how much."""
-    rows = [(place, account, amount) for place, posted in enumerate(sides, 1) for account, amount in posted]
-    return [integers(column) for column in zip(*rows, strict=True)] if rows else ["{}"] * 3
+    return [(place, account, amount) for place, posted in enumerate(sides, 1) for account, amount in posted]
 
 
-def _traded(trades: Sequence[BatchTrade]) -> Values:
+def _traded(trades: Sequence[BatchTrade]) -> Rows:
     return [
-        integers(trade.maker.id for trade in trades),
-        integers(trade.taker.id for trade in trades),
-        texts(trade.taker.side for trade in trades),
-        integers(trade.price for trade in trades),
-        integers(trade.quantity for trade in trades),
-        integers(trade.maker_fee for trade in trades),
-        integers(trade.taker_fee for trade in trades),
+        (maker.id, taker.id, taker.side, price, quantity, maker_fee, taker_fee)
+        for maker, taker, price, quantity, maker_fee, taker_fee in trades
     ]
 
 
-def _changed(orders: Sequence[Working]) -> Values:
+def _changed(orders: Sequence[Working]) -> Rows:
     """Orders that the database has, by what changed of them."""
     return [
-        integers(order.id for order in orders),
-        texts(order.status for order in orders),
-        integers(order.filled_quantity for order in orders),
-        integers(order.filled_value for order in orders),
-        integers(order.held for order in orders),
-        optional_integers(order.priority or None for order in orders),
-        texts(order.reason for order in orders),
-        integers(order.cut for order in orders),
-        integers(order.fees for order in orders),
-    ]
+        (
+            order.id, order.status, order.filled_quantity, order.filled_value, order.held, order.priority or None,
+            order.reason, order.cut, order.fees,
+        )
+        for order in orders
+    ]  # fmt: skip
 
 
-def _new(new: Sequence[tuple[Working, NewOrder]]) -> Values:
+def _new(new: Sequence[tuple[Working, NewOrder]]) -> Rows:
     """Orders that the database has not: what was asked for, and how it ended up."""
     return [
-        integers(working.id for working, _ in new),
-        integers(working.wallet for working, _ in new),
-        integers(working.account for working, _ in new),
-        integers(working.receiving_account for working, _ in new),
-        texts(working.side for working, _ in new),
-        integers(working.limit_price for working, _ in new),
-        integers(order.quantity - working.cut for working, order in new),
-        texts(order.time_in_force for _, order in new),
-        texts(order.client_order_id for _, order in new),
-        texts(working.status for working, _ in new),
-        integers(working.filled_quantity for working, _ in new),
-        integers(working.filled_value for working, _ in new),
-        integers(working.held for working, _ in new),
-        optional_integers(working.priority or None for working, _ in new),
-        texts(working.reason for working, _ in new),
-        integers(options_of(order) for _, order in new),
-        optional_integers(expiry_of(order) for _, order in new),
-        integers(working.cut for working, _ in new),
-        integers(working.fees for working, _ in new),
-    ]
+        (
+            working.id, working.wallet, working.account, working.receiving_account, working.side, working.limit_price,
+            order.quantity - working.cut, order.time_in_force, order.client_order_id, working.status,
+            working.filled_quantity, working.filled_value, working.held, working.priority or None, working.reason,
+            options_of(order), expiry_of(order), working.cut, working.fees,
+        )
+        for working, order in new
+    ]  # fmt: skip
 
 
-def _ends(loaded: Loaded, outcome: Outcome) -> Values:
+def _ends(loaded: Loaded, outcome: Outcome) -> list[str | None]:
     """The fee rates of new orders, then the instrument's counters and the event."""
     trades = outcome.trades
     last_price = trades[-1].price if trades else loaded.last_price

@@ -6,7 +6,7 @@ from typing import Any
 
 import psycopg
 
-from ledger.arrays import byte_strings, integers, optional_integers, optional_texts, texts
+from ledger.arrays import Value, integers, rows, texts
 from ledger.door.contents import content_text
 from ledger.door.copying import (
     ENTRIES,
@@ -32,25 +32,12 @@ COPY_FROM = 50
 # Postgres reads so many entries while the next are put together.
 _CHUNK = 200
 
-_TRANSFERS = [
-    *["text", "text", "text", "bytea", "bytea"],  # entries
-    *["bigint", "bigint", "bigint"],  # postings
-    *["text", "text", "text", "bigint"],  # keys
-]
-_HELD = [
-    "bigint",  # of keys
-    *["bigint", "bigint"],  # changes of held before the postings
-    *["bigint", "bigint"],  # and after
-    *["uuid", "bigint", "bigint", "bigint", "text", "timestamptz", "text", "bigint", "bigint", "bigint"],  # new holds
-    *["bigint", "text", "bigint", "bigint"],  # holds that were there, resolved
-]
+# The parameters of ledger_write (migration 0010); the second part only where something is held.
+_MOVED = ["timestamptz", "ledger_logged[]", "ledger_posted[]", "ledger_keyed[]"]
+_HELD = [*["bigint[]"] * 4, "ledger_placed[]", "ledger_resolved[]"]
+_WRITE_MOVED, _WRITE = call("ledger_write", _MOVED), call("ledger_write", _MOVED + _HELD)
 
-
-_WRITE_TRANSFERS, _WRITE = (
-    call("ledger_write", ["timestamptz", *(f"{type_}[]" for type_ in types)])
-    for types in (_TRANSFERS, _TRANSFERS + _HELD)
-)
-
+Rows = list[tuple[Value, ...]]
 _KEYS = "ledger_idempotencykey (scope, key, content, entry_id, hold_id, created_at)"
 _HOLDS = (
     "ledger_hold (id, public_id, account_id, to_account_id, amount, captured_amount, reference, status, placed_at,"
@@ -59,37 +46,33 @@ _HOLDS = (
 
 
 def write(cursor: psycopg.RawCursor[Any], batch: Batch) -> None:
-    """Write it, and tell entries and holds their ids."""
+    """Write it; after which note_ids() is to be called, be it after the commit."""
     before, after = _changes_of_held(batch)
     if len(batch.entries) >= COPY_FROM:
         _copy_all(cursor, batch, before, after)
         return
-    entries = batch.entries
-    place = {id(entry): number for number, entry in enumerate(entries, 1)}
-    postings = [(number, *posting) for number, entry in enumerate(entries, 1) for posting in entry.postings]
+    place = {id(entry): number for number, entry in enumerate(batch.entries, 1)}
     values: list[Any] = [
         batch.book.now,
-        texts([entry.kind for entry in entries]),
-        optional_texts([entry.transfer_kind for entry in entries]),
-        texts([entry.reference for entry in entries]),
-        byte_strings([entry.body for entry in entries]),
-        byte_strings([entry.leaf for entry in entries]),
-        integers([number for number, _, _ in postings]),
-        integers([account for _, account, _ in postings]),
-        integers([amount for _, _, amount in postings]),
-        texts([scope for scope, _ in batch.keys]),
-        texts([key for _, key in batch.keys]),
-        texts([content_text(content) for content, _ in batch.keys.values()]),
-        integers([place[id(answer.entry)] for _, answer in batch.keys.values()]),
+        rows((e.kind, e.transfer_kind, e.reference, e.body, e.leaf) for e in batch.entries),
+        rows((number, *posting) for number, entry in enumerate(batch.entries, 1) for posting in entry.postings),
+        rows(_keyed(batch, place)),
     ]
     holds = bool(before or after or batch.placed or batch.resolved)
     if holds:
-        values += [_key_holds(batch), *_changes(before), *_changes(after)]
-        values += [*_placed(batch.placed, place), *_resolved(batch.resolved, place)]
-    cursor.execute(_WRITE if holds else _WRITE_TRANSFERS, values, prepare=True, binary=True)
+        values += [*_changes(before), *_changes(after)]
+        values += [rows(_placed(batch.placed, place)), rows(_resolved(batch.resolved, place))]
+    cursor.execute(_WRITE if holds else _WRITE_MOVED, values, prepare=True, binary=True)
+
+
+def note_ids(cursor: psycopg.RawCursor[Any], batch: Batch) -> None:
+    """Tell entries and holds the ids that they were written with."""
+    if not 0 < len(batch.entries) < COPY_FROM:
+        # Nothing was written; or by COPY, which needs the ids before.
+        return
     row = cursor.fetchone()
     assert row is not None
-    for entry, id_ in zip(entries, row[0], strict=True):
+    for entry, id_ in zip(batch.entries, row[0], strict=True):
         entry.id = id_
     for hold, id_ in zip(batch.placed, row[1] or [], strict=True):
         hold.id = id_
@@ -107,35 +90,31 @@ def _changes_of_held(batch: Batch) -> tuple[dict[int, int], dict[int, int]]:
     return before, after
 
 
-def _placed(holds: Sequence[HoldState], place: dict[int, int]) -> list[Any]:
-    return [
-        texts(str(hold.name) for hold in holds),
-        integers(hold.account_id for hold in holds),
-        optional_integers(hold.to_account_id for hold in holds),
-        integers(hold.amount for hold in holds),
-        texts(hold.reference for hold in holds),
-        [hold.expires_at for hold in holds],
-        texts(hold.status for hold in holds),
-        integers(hold.captured for hold in holds),
-        integers(place[id(hold.placed)] for hold in holds),
-        optional_integers(place.get(id(hold.resolved)) for hold in holds),
-    ]
-
-
-def _resolved(holds: Sequence[HoldState], place: dict[int, int]) -> list[Any]:
-    return [
-        integers(hold.id for hold in holds),
-        texts(hold.status for hold in holds),
-        integers(hold.captured for hold in holds),
-        integers(place[id(hold.resolved)] for hold in holds),
-    ]
-
-
-def _key_holds(batch: Batch) -> str:
+def _keyed(batch: Batch, place: dict[int, int]) -> Rows:
     """A hold placed in this batch stands in its key by its place, below zero."""
     number = {id(hold): -count for count, hold in enumerate(batch.placed, 1)}
-    answers = [answer for _, answer in batch.keys.values()]
-    return optional_integers(None if a.hold is None else a.hold.id or number[id(a.hold)] for a in answers)
+    return [
+        (
+            scope, key, content_text(content), place[id(answer.entry)],
+            None if answer.hold is None else answer.hold.id or number[id(answer.hold)],
+        )
+        for (scope, key), (content, answer) in batch.keys.items()
+    ]  # fmt: skip
+
+
+def _placed(holds: Sequence[HoldState], place: dict[int, int]) -> Rows:
+    return [
+        (
+            str(hold.name), hold.account_id, hold.to_account_id, hold.amount, hold.captured, hold.reference,
+            hold.status, None if hold.expires_at is None else hold.expires_at.isoformat(), place[id(hold.placed)],
+            place.get(id(hold.resolved)),
+        )
+        for hold in holds
+    ]  # fmt: skip
+
+
+def _resolved(holds: Sequence[HoldState], place: dict[int, int]) -> Rows:
+    return [(hold.id, hold.status, hold.captured, place[id(hold.resolved)]) for hold in holds]
 
 
 def _changes(held: dict[int, int]) -> list[str]:

@@ -5,7 +5,7 @@ from django.db import connection
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ledger.arrays import byte_strings, integers, optional_integers, optional_texts, texts
+from ledger.arrays import integers, optional_integers, rows, texts
 
 pytestmark = pytest.mark.django_db
 
@@ -30,18 +30,6 @@ def test_texts(values):
 
 
 @anything
-@given(st.lists(st.none() | strings))
-def test_optional_texts(values):
-    assert back(optional_texts(values), "text") == values
-
-
-@anything
-@given(st.lists(st.binary()))
-def test_byte_strings(values):
-    assert [bytes(value) for value in back(byte_strings(values), "bytea")] == values
-
-
-@anything
 @given(st.lists(bigints))
 def test_integers(values):
     assert back(integers(values), "bigint") == values
@@ -51,3 +39,15 @@ def test_integers(values):
 @given(st.lists(st.none() | bigints))
 def test_optional_integers(values):
     assert back(optional_integers(values), "bigint") == values
+
+
+@anything
+@given(st.lists(st.tuples(st.none() | strings, st.none() | bigints, st.none() | st.binary())))
+def test_rows(values):
+    with connection.cursor() as cursor:
+        cursor.execute("DROP TYPE IF EXISTS pg_temp.some_row")
+        cursor.execute("CREATE TYPE pg_temp.some_row AS (word text, number bigint, bytes bytea)")
+        cursor.execute("SELECT * FROM unnest(%s::pg_temp.some_row[])", [rows(values)])
+        found = cursor.fetchall()
+
+    assert [(word, number, None if some is None else bytes(some)) for word, number, some in found] == values
