@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import psycopg
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, connection
 from psycopg.errors import UniqueViolation
 
 from ledger.clock import assert_in_transaction
+from ledger.pipelining import pipelined_transaction
 from market.answers import Answer, Answers, NewOrder, PlacedOrder, conflict
 from market.batch import Working, clear_batch
 from market.errors import AmendmentRefused, sentence_for
@@ -82,8 +83,8 @@ def _clear_open(instrument_id: int, orders: Sequence[NewOrder]) -> Answers:
 
 
 def _clear_once(instrument_id: int, orders: Sequence[NewOrder], *, block: bool) -> Loaded | None:
-    with transaction.atomic(durable=True):
-        return clear_locked(instrument_id, orders, block=block)
+    with pipelined_transaction() as cursor:
+        return _clear_waiting(cursor, instrument_id, orders, block=block)
 
 
 def clear_locked(
@@ -94,19 +95,30 @@ def clear_locked(
     AmendmentRefused where the `amended` order would be rejected: it is to stay as it was."""
     assert_in_transaction()
     with connection.wrap_database_errors, psycopg.RawCursor(connection.connection) as cursor:
+        return _clear_waiting(cursor, instrument_id, orders, block=block, amended=amended)
+
+
+def _clear_waiting(
+    cursor: psycopg.RawCursor[Any],
+    instrument_id: int,
+    orders: Sequence[NewOrder],
+    *,
+    block: bool,
+    amended: Amended | None = None,
+) -> Loaded | None:
+    loaded = enter(cursor, instrument_id, orders, block=block)
+    while loaded is not None and (refused := refuse_special(loaded)):
+        # What was read reaches only as far as needed with these: take them out, then read again without them.
+        _settle(cursor, loaded, [], refused, [])
         loaded = enter(cursor, instrument_id, orders, block=block)
-        while loaded is not None and (refused := refuse_special(loaded)):
-            # What was read reaches only as far as needed with these: take them out, then read again without them.
-            _settle(cursor, loaded, [], refused, [])
-            loaded = enter(cursor, instrument_id, orders, block=block)
-        if loaded is None:
-            return None
-        if loaded.auction_is_due:
-            raise AuctionDue(instrument_id)
-        new = [(loaded.new[order.key], order) for order in orders if order.key in loaded.new]
-        waiting = [*loaded.inbox.values(), *(working for working, _ in new)]
-        if waiting:
-            _settle(cursor, loaded, waiting, loaded.resting, new, amended)
+    if loaded is None:
+        return None
+    if loaded.auction_is_due:
+        raise AuctionDue(instrument_id)
+    new = [(loaded.new[order.key], order) for order in orders if order.key in loaded.new]
+    waiting = [*loaded.inbox.values(), *(working for working, _ in new)]
+    if waiting:
+        _settle(cursor, loaded, waiting, loaded.resting, new, amended)
     return loaded
 
 

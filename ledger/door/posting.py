@@ -5,7 +5,7 @@ import os
 import random
 import time
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import psycopg
 from django.db import DatabaseError, connection, transaction
@@ -16,7 +16,8 @@ from ledger.door.combining import Combiner
 from ledger.door.deciding import Batch
 from ledger.door.loading import enter
 from ledger.door.requests import CREATED, Answer, Request
-from ledger.door.writing import write
+from ledger.door.writing import note_ids, write
+from ledger.pipelining import pipelined_transaction
 
 Result = TypeVar("Result")
 
@@ -40,33 +41,37 @@ def post_step(rows: Sequence[Request]) -> list[Answer]:
     """The same inside another action's transaction: what is refused is answered and nothing else happens."""
     assert_in_transaction()
     if not any(row.key for row in rows):
-        return _decide_and_write(rows)
+        return _decided_and_written(rows)
 
     def savepoint() -> list[Answer]:
         with transaction.atomic():
-            return _decide_and_write(rows)
+            return _decided_and_written(rows)
 
     return _retried(savepoint, passing=errors.UniqueViolation)
 
 
 def _post(rows: Sequence[Request]) -> list[Answer]:
-    with transaction.atomic(durable=True):
-        answers = _decide_and_write(rows)
+    with pipelined_transaction() as cursor:
+        batch, answers = _decide_and_write(cursor, rows)
         if not any(answer.status == CREATED for answer in answers):
             # Not even an empty account stays behind.
             transaction.set_rollback(True)
+    note_ids(cursor, batch)
     return answers
 
 
-def _decide_and_write(rows: Sequence[Request]) -> list[Answer]:
-    with connection.wrap_database_errors:
-        connection.ensure_connection()
-        cursor = psycopg.RawCursor(connection.connection)
-        batch = Batch(enter(cursor, rows))
-        answers = batch.decide(rows)
-        if batch.entries:
-            write(cursor, batch)
-        cursor.close()
+def _decide_and_write(cursor: psycopg.RawCursor[Any], rows: Sequence[Request]) -> tuple[Batch, list[Answer]]:
+    batch = Batch(enter(cursor, rows))
+    answers = batch.decide(rows)
+    if batch.entries:
+        write(cursor, batch)
+    return batch, answers
+
+
+def _decided_and_written(rows: Sequence[Request]) -> list[Answer]:
+    with connection.wrap_database_errors, psycopg.RawCursor(connection.connection) as cursor:
+        batch, answers = _decide_and_write(cursor, rows)
+        note_ids(cursor, batch)
     return answers
 
 

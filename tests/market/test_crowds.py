@@ -10,7 +10,9 @@ import pytest
 from django.db import connection, connections
 from django.utils import timezone
 
+from ledger import pipelining
 from ledger.models import Account
+from ledger.pipelining import PipelinedCursor
 from market import clearing
 from market.answers import PlacedOrder
 from market.instruments import close_instrument
@@ -167,7 +169,7 @@ def test_a_waiting_order_can_be_cancelled_and_a_closing_instrument_empties_its_i
     assert second.held == total_held() == 0
 
 
-class KilledCursor(psycopg.RawCursor):
+class KilledCursor(PipelinedCursor):
     """Kills its process just before, or just after, the given statement (a COPY counts as one)."""
 
     at: float = 0
@@ -210,7 +212,7 @@ def test_a_process_killed_at_any_statement_of_clearing_leaves_all_or_nothing(siz
 
         def act(point=point, orders=orders):
             KilledCursor.at, KilledCursor.count = point, 0
-            clearing.psycopg.RawCursor = KilledCursor
+            pipelining.PipelinedCursor = KilledCursor
             place_orders(orders)
 
         _, status = os.waitpid(in_child(act), 0)
