@@ -170,8 +170,9 @@ def test_who_is_called_away_from_waiting_leaves_nobody_waiting():
         with pytest.raises(Interrupted):
             combiner.submit([9])
     finally:
-        signal.signal(signal.SIGUSR1, before)
+        # In this order: a signal that comes late ends whoever has no handler for it any more.
         caller.join()
+        signal.signal(signal.SIGUSR1, before)
     threads += [submitted(combiner, number, answers) for number in range(4, 7)]
     wait_until(lambda: len(combiner._queue) == 7)
     work.go.set()
