@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 Value = int | str | bytes | None
+Rows = list[tuple[Value, ...]]
 # What means nothing but itself, in a row as in an array.
 _plain = re.compile(r"[\w:.-]+", re.ASCII).fullmatch
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import psycopg
 
-from ledger.arrays import Value, integers, rows
+from ledger.arrays import Rows, integers, rows
 from ledger.statements import call
 from market.answers import NewOrder
 from market.batch import BatchTrade, Outcome, Working
@@ -29,7 +29,6 @@ _WRITE = call(
         *[*["bigint"] * 6, "text"],  # fee rates of the new orders, the instrument's counters, and the event
     ],
 )
-Rows = list[tuple[Value, ...]]
 
 
 def write(

@@ -6,7 +6,7 @@ from typing import Any
 
 import psycopg
 
-from ledger.arrays import Value, integers, rows, texts
+from ledger.arrays import Rows, integers, rows, texts
 from ledger.door.contents import content_text
 from ledger.door.copying import (
     ENTRIES,
@@ -37,7 +37,6 @@ _MOVED = ["timestamptz", "ledger_logged[]", "ledger_posted[]", "ledger_keyed[]"]
 _HELD = [*["bigint[]"] * 4, "ledger_placed[]", "ledger_resolved[]"]
 _WRITE_MOVED, _WRITE = call("ledger_write", _MOVED), call("ledger_write", _MOVED + _HELD)
 
-Rows = list[tuple[Value, ...]]
 _KEYS = "ledger_idempotencykey (scope, key, content, entry_id, hold_id, created_at)"
 _HOLDS = (
     "ledger_hold (id, public_id, account_id, to_account_id, amount, captured_amount, reference, status, placed_at,"

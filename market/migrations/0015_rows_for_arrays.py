@@ -1,8 +1,8 @@
 """What a clearing writes comes as rows rather than as an array for each column.
 
 Postgres makes a copy of every array that a function is given, and `unnest` of nineteen of them takes 150 microseconds
-before the first row. A row of nineteen columns takes a few. All else is as
-0007 has it. The place of a posting is its trade's among the trades.
+before the first row. A row of nineteen columns takes a few. All else is as 0007 has it. The place of a posting is its
+trade's among the trades.
 """
 
 from importlib import import_module
