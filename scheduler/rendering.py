@@ -6,6 +6,7 @@ No text that a person typed is in it: their script is a file of its own, which t
 import re
 import shlex
 import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -74,14 +75,19 @@ def render_job_script(fields: JobFields) -> str:
     return text
 
 
+_importing = threading.Lock()
+
+
 @contextmanager
 def _no_signal_handlers() -> Iterator[None]:
-    real = signal.signal
-    signal.signal = lambda *_: None
-    try:
-        yield
-    finally:
-        signal.signal = real
+    """This thread sets none meanwhile; one thread at a time, or the second would put back what the first had put."""
+    with _importing:
+        real, ours = signal.signal, threading.get_ident()
+        signal.signal = lambda *given: None if threading.get_ident() == ours else real(*given)
+        try:
+            yield
+        finally:
+            signal.signal = real
 
 
 @cache

@@ -2,6 +2,7 @@
 
 import dataclasses
 import signal
+import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ledger.errors import Refusal
+from scheduler import rendering
 from scheduler.errors import BadField, ScriptRefused
 from scheduler.rendering import JobFields, render_job_script
 from scheduler.scripts import MAX_SCRIPT_BYTES, clean_script
@@ -144,6 +146,24 @@ def test_rendering_leaves_ctrl_c_alone_and_works_in_a_thread() -> None:
 
     assert signal.getsignal(signal.SIGINT) is before
     assert len(texts) == 1
+
+
+def test_many_threads_that_render_first_leave_signals_to_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = signal.signal
+    for name in [name for name in sys.modules if name.startswith("dask_jobqueue")]:
+        monkeypatch.delitem(sys.modules, name)
+    rendering._job_class.cache_clear()
+    texts: list[str] = []
+    threads = [threading.Thread(target=lambda: texts.append(render_job_script(FIELDS))) for _ in range(16)]
+
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    left, signal.signal = signal.signal, real
+
+    assert left is real
+    assert len(texts) == 16
 
 
 def test_line_ends_become_unix_ones() -> None:
