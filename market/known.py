@@ -7,6 +7,7 @@ forgotten, too: it may be of a database that was restored, where the numbers sta
 
 from collections.abc import Iterable
 from typing import Any, NamedTuple
+from weakref import WeakSet
 
 import psycopg
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -28,8 +29,8 @@ class Accounts(NamedTuple):
 
 _accounts: dict[tuple[int, int], Accounts] = {}
 _tags: dict[int, bytes] = {}
-# Process ids of Postgres's backends, each of which was a connection of ours.
-_backends: set[int] = set()
+# Connections that were seen before. Their backends' process ids would not tell: those come again.
+_connections: WeakSet[Any] = WeakSet()
 
 
 def accounts_for(cursor: psycopg.RawCursor[Any], instrument_id: int, wallet_ids: Iterable[int]) -> dict[int, Accounts]:
@@ -77,9 +78,6 @@ def forget() -> None:
 @receiver(connection_created)
 def _forget_with_a_new_backend(connection: BaseDatabaseWrapper, **_kwargs: object) -> None:
     """The signal comes each time that a connection is taken from a pool."""
-    backend = connection.connection.info.backend_pid
-    if backend not in _backends:
-        if len(_backends) > _MOST:
-            _backends.clear()
-        _backends.add(backend)
+    if connection.connection not in _connections:
+        _connections.add(connection.connection)
         forget()

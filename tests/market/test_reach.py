@@ -74,7 +74,10 @@ def test_no_more_is_read_than_the_quantity_reaches():
     assert [order.limit_price for order in loaded.resting] == [200, 201, 202]
 
 
-def test_with_a_new_backend_all_is_asked_for_anew():
+def test_with_a_new_backend_all_is_asked_for_anew(monkeypatch):
+    # Even with one that has the process id of another before it.
+    monkeypatch.setattr(psycopg.ConnectionInfo, "backend_pid", 4711)
+    connection.close()
     instrument = some_instrument()
     wallet = some_trader(instrument)
     placed(instrument, wallet, "SELL", 1, 200)
