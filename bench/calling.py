@@ -7,12 +7,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 
+from portal.cores import keep_to_one_core, on_one_core
+
 # One caller's work: told its number, it gives back what to call again and again.
 Caller = Callable[[int], Callable[[], None]]
 
 
 def per_second(caller: Caller, *, callers: int, seconds: float, close: Callable[[], None]) -> float:
-    """Calls a second by so many threads, after each has made its first."""
+    """Calls a second by so many threads, after each has made its first. They are on one core, as the web's are."""
     counts = [0] * callers
     start, end = threading.Barrier(callers + 1), threading.Event()
 
@@ -26,8 +28,9 @@ def per_second(caller: Caller, *, callers: int, seconds: float, close: Callable[
         close()
 
     threads = [threading.Thread(target=run, args=(number,)) for number in range(callers)]
-    for thread in threads:
-        thread.start()
+    with on_one_core():
+        for thread in threads:
+            thread.start()
     start.wait()
     began, first = time.perf_counter(), sum(counts)
     time.sleep(seconds)
@@ -44,6 +47,7 @@ def per_second_of_processes(caller: Caller, *, callers: int, seconds: float) -> 
     start, rates = context.Barrier(callers), context.SimpleQueue()
 
     def run(number: int) -> None:
+        keep_to_one_core(number)
         call = caller(number)
         call()
         start.wait()

@@ -13,8 +13,9 @@ from typing import Any
 
 from bench.calling import per_second
 from bench.server import ROOT
-from portal.embedded.serve import WEB_THREADS, answers, free_port
+from portal.embedded.serve import WEB, answers, free_port
 from portal.embedded.valkey import EmbeddedValkey
+from portal.serving import threads as web_threads
 
 
 class Web:
@@ -72,11 +73,10 @@ def served(world: Any, folder: Path) -> Iterator[Web]:
     port = free_port(18400)
     environment = os.environ | {
         "DJANGO_SETTINGS_MODULE": "bench.web_settings", "REDIS_URL": valkey.url,
-        "DATABASE_POOL_SIZE": str(WEB_THREADS + 2), "ALLOWED_HOSTS": "127.0.0.1",
+        "DATABASE_POOL_SIZE": str(web_threads + 2), "ALLOWED_HOSTS": "127.0.0.1",
     }  # fmt: skip
     command = [
-        sys.executable, "-m", "gunicorn", "portal.wsgi", "--bind", f"127.0.0.1:{port}", "--worker-class", "gthread",
-        "--workers", "1", "--threads", str(WEB_THREADS), "--log-level", "warning",
+        sys.executable, "-m", "gunicorn", *WEB, "--bind", f"127.0.0.1:{port}", "--log-level", "warning",
     ]  # fmt: skip
     process = subprocess.Popen(command, cwd=ROOT, env=environment)
     try:

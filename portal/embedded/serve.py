@@ -27,13 +27,14 @@ from portal.embedded.postgres import APP_ROLE, OWNER_ROLE, EmbeddedPostgres, Emb
 from portal.embedded.supervisor import Child, Supervisor
 from portal.embedded.valkey import EmbeddedValkey, EmbeddedValkeyError
 from portal.embedded.witnesses import EmbeddedWitness, prepare_witnesses
+from portal.serving import threads as web_threads
 from scheduler.engines.local import LocalEngine
 
 DATABASE = "hourglass"
 ORIGIN = "hourglass.demo/log"
 READY_SECONDS = 60
-# As deploy/Dockerfile has it: callers who wait have a thread, or they cannot combine.
-WEB_THREADS = 32
+# What gunicorn serves, and how: as deploy/Dockerfile has it.
+WEB = ("--config", "python:portal.serving", "portal.wsgi")
 
 
 class SetUpFailed(RuntimeError):
@@ -144,10 +145,9 @@ class Site:
         celery = [*python, "celery", "-A", "portal.celery"]
         commands = {
             **{witness.name: [*python, "ledger.witness", str(witness.config)] for witness in self._witnesses},
-            # Few processes, many threads: callers of one instrument combine inside their process.
             "web": [
-                *python, "gunicorn", "portal.wsgi", "--bind", f"127.0.0.1:{self.port}", "--worker-class", "gthread",
-                "--workers", "1", "--threads", str(WEB_THREADS), "--graceful-timeout", "3", "--log-level", "warning",
+                *python, "gunicorn", *WEB, "--bind", f"127.0.0.1:{self.port}", "--graceful-timeout", "3",
+                "--log-level", "warning",
             ],
             "events": [
                 *python, "uvicorn", "portal.asgi:application", "--host", "127.0.0.1", "--port", str(self.events_port),
@@ -159,7 +159,7 @@ class Site:
         if self._traders:
             commands["traders"] = [sys.executable, "manage.py", "trade_demo", "--url", self.address]
         for name, command in commands.items():
-            pool = {"web": WEB_THREADS + 2, "worker": 8}.get(name, 0)
+            pool = {"web": web_threads + 2, "worker": 8}.get(name, 0)
             log = self.home.logs / f"{name}.log"
             self._supervisor.start(Child(name, command, log, {"DATABASE_POOL_SIZE": str(pool)}))
 

@@ -21,6 +21,7 @@ from ledger.proof.notes import UnverifiedNote, open_note
 from ledger.proof.publishing import note_of
 from ledger.proof.sealing import Sealer, seal_entries
 from ledger.proof.treehead import TreeHead, TreeHeadConflict
+from portal.embedded.serve import WEB
 from portal.reports.health import parts
 from tests import cluster
 from tests.ledger.sealers import ORIGIN, as_superuser, cut_database, plain_entries, seal_all, sealer
@@ -161,7 +162,7 @@ def test_the_honest_way_on_is_another_log(sealer, tmp_path, settings):
     ("module", "arguments"),
     [
         ("celery", ("-A", "portal.celery", "worker", "--pool", "solo", "--loglevel", "ERROR")),
-        ("gunicorn", ("portal.wsgi", "--bind", "127.0.0.1:0", "--workers", "1", "--worker-class", "gthread")),
+        ("gunicorn", (*WEB, "--bind", "127.0.0.1:0")),
     ],
 )
 def test_neither_worker_nor_web_starts_on_an_older_database(sealer, module, arguments):
