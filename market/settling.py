@@ -8,6 +8,7 @@ from typing import Any
 import psycopg
 
 from ledger.arrays import Rows, integers, rows
+from ledger.pipelining import go_ahead
 from ledger.statements import call
 from market.answers import NewOrder
 from market.batch import BatchTrade, Outcome, Working
@@ -18,15 +19,18 @@ from market.loading import Loaded, expiry_of, options_of
 # From about this many rows on COPY is faster than arrays.
 COPY_FROM = 50
 
-# The parameters of market_write (migration 0015).
+# The parameters of migration 0016's functions: of which instrument, and when; then
+_WRITE_ORDERS = call(
+    "market_write_orders",
+    ["bigint", "timestamptz", "market_changed[]", "market_placed[]", "bigint", "bigint"],  # fee rates of the new ones
+)
 _WRITE = call(
     "market_write",
     [
-        *["bigint", "timestamptz", "bigint[]", "bigint[]"],  # whose, when, and held before the postings
+        *["bigint", "timestamptz", "bigint[]", "bigint[]"],  # held before the postings
         *["ledger_logged[]", "bigint", "ledger_posted[]", "market_traded[]"],
         *["bigint[]", "bigint[]"],  # and held after them
-        *["market_changed[]", "market_placed[]"],
-        *[*["bigint"] * 6, "text"],  # fee rates of the new orders, the instrument's counters, and the event
+        *[*["bigint"] * 4, "text"],  # the instrument's counters, and the event
     ],
 )
 
@@ -41,20 +45,34 @@ def write(
     ours = {working.id for working, _ in new}
     changed = [order for id_, order in outcome.changed.items() if id_ not in ours]
     trades = outcome.trades
+    copies = max(len(new), len(trades)) >= COPY_FROM
+    # What is not plain is rare, and goes with the rest.
+    _write_orders(cursor, loaded, changed, [pair for pair in new if not (copies and _is_plain(*pair))])
     falls, rises = hold_entries(loaded, outcome)
-    if max(len(new), len(trades)) >= COPY_FROM:
-        # What is not plain is rare, and goes with the rest.
+    if copies:
         copy_batch(cursor, loaded, [pair for pair in new if _is_plain(*pair)], before, falls, trades)
-        new = [pair for pair in new if not _is_plain(*pair)]
         before, falls, trades = {}, [], []
     theirs = [postings(loaded, trade) for trade in trades]
     entries = [*falls, *trade_entries(loaded, trades, theirs), *rises]
     values = [
         loaded.instrument_id, loaded.now, *_held(before), rows(_logged(entries)), str(len(falls)),
-        rows(_posted(theirs)), rows(_traded(trades)), *_held(after), rows(_changed(changed)), rows(_new(new)),
-        *_ends(loaded, outcome),
+        rows(_posted(theirs)), rows(_traded(trades)), *_held(after), *_ends(loaded, outcome),
     ]  # fmt: skip
     cursor.execute(_WRITE, values, prepare=True)
+
+
+def _write_orders(
+    cursor: psycopg.RawCursor[Any],
+    loaded: Loaded,
+    changed: Sequence[Working],
+    new: Sequence[tuple[Working, NewOrder]],
+) -> None:
+    """Postgres takes them in while the entries are put together."""
+    if changed or new:
+        rates = str(loaded.maker_bp), str(loaded.taker_bp)
+        values = [loaded.instrument_id, loaded.now, rows(_changed(changed)), rows(_new(new)), *rates]
+        cursor.execute(_WRITE_ORDERS, values, prepare=True)
+        go_ahead(cursor)
 
 
 def _held(changes: dict[int, int]) -> list[str]:
@@ -102,13 +120,11 @@ def _new(new: Sequence[tuple[Working, NewOrder]]) -> Rows:
 
 
 def _ends(loaded: Loaded, outcome: Outcome) -> list[str | None]:
-    """The fee rates of new orders, then the instrument's counters and the event."""
+    """The instrument's counters and the event."""
     trades = outcome.trades
     last_price = trades[-1].price if trades else loaded.last_price
     said = bool(outcome.levels or trades)
     return [
-        str(loaded.maker_bp),
-        str(loaded.taker_bp),
         str(outcome.last_priority),
         str(loaded.last_trade + len(trades)),
         None if last_price is None else str(last_price),

@@ -2,11 +2,13 @@
 
 import psycopg
 import pytest
-from django.db import IntegrityError, connection, transaction
+from django.db import DataError, IntegrityError, connection, transaction
 from psycopg.pq import TransactionStatus
 
 from ledger.models import Wallet
-from ledger.pipelining import pipelined_transaction
+from ledger.pipelining import Asked, HeldBack, go_ahead, pipelined_transaction
+from tests import cluster
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -108,6 +110,75 @@ def test_what_leaves_the_pipeline_is_of_the_same_transaction(table, go_on, fails
 
     assert_as_any_other()
     assert numbers() == ([] if fails else [1, 2])
+
+
+def test_postgres_goes_ahead_with_what_it_was_told(table):
+    """It sleeps until somebody else has seen it at work, which nobody could before the end otherwise."""
+    with pipelined_transaction() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(4711)")
+        go_ahead(cursor)
+        wait_until(somebody_has_the_lock)
+        insert(cursor, 1)
+
+    assert_as_any_other()
+    assert numbers() == [1]
+
+
+def somebody_has_the_lock():
+    with psycopg.connect(cluster.superuser_dsn(cluster.database_name()), autocommit=True) as other:
+        return other.execute("SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND objid = 4711").fetchone()
+
+
+def test_what_goes_ahead_and_fails_undoes_all(table):
+    def act():
+        with pipelined_transaction() as cursor:
+            insert(cursor, 1)
+            insert(cursor, 1)
+            go_ahead(cursor)
+            insert(cursor, 2)
+
+    with pytest.raises(IntegrityError):
+        act()
+    assert_as_any_other()
+    assert numbers() == []
+
+
+def test_nothing_is_sent_by_itself_that_can_go_along(table, monkeypatch):
+    """Beside BEGIN, which wakes Postgres: what is asked first, and the rest with COMMIT."""
+    sent = []
+    send = HeldBack._put_together
+
+    def counted(self):
+        if self.command_queue:
+            sent.append(len(self.command_queue))
+        send(self)
+
+    with pipelined_transaction() as cursor:
+        insert(cursor, 0)
+    monkeypatch.setattr(HeldBack, "_put_together", counted)
+    with pipelined_transaction() as cursor:
+        cursor.execute("SELECT 1").fetchone()
+        insert(cursor, 1)
+        insert(cursor, 2)
+
+    # The last three and the end.
+    assert sent == [1, 1, 4]
+
+
+def test_a_question_is_answered_later_or_never():
+    first = Asked("SELECT $1::integer + 1", [1])
+    assert first.row() == (2,)
+    first.drop()
+    assert_as_any_other()
+
+    Asked("SELECT 1 / $1::integer", [0]).drop()
+    assert_as_any_other()
+
+    wrong = Asked("SELECT 1 / $1::integer", [0])
+    with pytest.raises(DataError):
+        wrong.row()
+    wrong.drop()
+    assert_as_any_other()
 
 
 def test_it_is_an_action_and_no_step(table):
