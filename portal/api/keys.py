@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-import psycopg
-from django.db import DEFAULT_DB_ALIAS, connection, models, transaction
+from django.db import DEFAULT_DB_ALIAS, models, transaction
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from ledger.models import Wallet
+from ledger.pipelining import Asked
 from portal.api.errors import TooManyKeys
 from portal.api.models import ApiKey
 from portal.people.models import User
@@ -34,7 +34,7 @@ _BY_DIGEST = f"""
     SELECT {", ".join(f"k.{name}" for name in _KEY_COLUMNS)}, {", ".join(f"u.{name}" for name in _USER_COLUMNS)},
         w.public_id, ARRAY(SELECT m.role FROM people_membership m WHERE m.user_id = u.id)
     FROM api_apikey k JOIN people_user u ON u.id = k.user_id LEFT JOIN ledger_wallet w ON w.id = u.wallet_id
-    WHERE k.digest = %s
+    WHERE k.digest = $1
 """  # noqa: S608
 
 
@@ -76,14 +76,18 @@ def revoke_key(*, key_id: int, now: datetime) -> None:
     ApiKey.objects.filter(id=key_id, revoked_at=None).update(revoked_at=now)
 
 
-def key_with(secret: str) -> ApiKey | None:
-    """The key that this is the secret of, with its person; whether it is usable is another question."""
-    if not secret.startswith(MARK) or len(secret) > 100:
+def ask_for_key(header: str) -> Asked | None:
+    """Ask Postgres for the key whose secret is the last word, and for its person; None where that is no key's."""
+    secret = header.rpartition(" ")[2]
+    if not (secret.startswith(MARK) and secret.isascii() and len(secret) <= 100):
         return None
-    connection.ensure_connection()
-    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
-        # A look-up by digest: what is compared with what was sent is a hash of 32 random bytes.
-        row = cursor.execute(_BY_DIGEST, [digest_of(secret)], prepare=True, binary=True).fetchone()
+    # A look-up by digest: what is compared with what was sent is a hash of 32 random bytes.
+    return Asked(_BY_DIGEST, [digest_of(secret)])
+
+
+def key_in(asked: Asked) -> ApiKey | None:
+    """The key that was asked for; whether it is usable is another question."""
+    row = asked.row()
     return None if row is None else _key_of(row)
 
 

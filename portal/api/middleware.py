@@ -10,6 +10,8 @@ from django.http.response import HttpResponseBase
 from django.middleware.common import CommonMiddleware
 from django.middleware.locale import LocaleMiddleware
 
+from portal.api.keys import ask_for_key
+
 # A browser that is made to open an answer runs, loads and frames nothing of it.
 _POLICY = "default-src 'none'; frame-ancestors 'none'"
 
@@ -22,6 +24,20 @@ class _Views(BaseHandler):
     _exception_middleware: Sequence[Any] = ()
 
 
+def _asking_first(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpRequest], Any]:
+    """Postgres looks for the key while the rest of the request is read."""
+
+    def answer(request: HttpRequest) -> Any:
+        asked = request.asked_key = ask_for_key(request.META.get("HTTP_AUTHORIZATION", ""))  # type: ignore[attr-defined]
+        try:
+            return get_response(request)
+        finally:
+            if asked is not None:
+                asked.drop()
+
+    return answer
+
+
 class PastThePages:
     """Programs show a key and nothing else: their requests pass by sessions, the tokens of forms, messages and
     whatever else is there for browsers, which takes as long as all that the API asks about a key. They have the
@@ -31,7 +47,9 @@ class PastThePages:
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self._pages = get_response
         to_view = convert_exception_to_response(_Views()._get_response)  # type: ignore[attr-defined]
-        self._api: Callable[[HttpRequest], Any] = LocaleMiddleware(CommonMiddleware(to_view))
+        self._api: Callable[[HttpRequest], Any] = convert_exception_to_response(
+            _asking_first(LocaleMiddleware(CommonMiddleware(to_view)))
+        )
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if not request.path_info.startswith("/api/"):

@@ -9,8 +9,9 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from psycopg.pq import TransactionStatus
 
-from portal.api.keys import MOST_KEYS, key_with, make_key, revoke_key
+from portal.api.keys import MOST_KEYS, ask_for_key, key_in, make_key, revoke_key
 from portal.api.models import ApiKey
 from portal.people.access import roles_of
 from portal.people.models import Membership, User
@@ -133,7 +134,9 @@ def test_all_that_a_request_asks_about_its_person_comes_with_the_key():
     made, secret = make_key(user_id=dora.id, name="x", scopes=["trade", "read"], days=1, now=timezone.now())
 
     with CaptureQueriesContext(connection) as later:
-        key = key_with(secret)
+        asked = ask_for_key(f"Bearer {secret}")
+        assert asked is not None
+        key = key_in(asked)
         assert key is not None
         assert (key.id, key.scopes, bytes(key.digest)) == (made.id, ["read", "trade"], bytes(made.digest))
         assert (key.expires_at, key.revoked_at, key.last_used_at) == (made.expires_at, None, None)
@@ -143,6 +146,17 @@ def test_all_that_a_request_asks_about_its_person_comes_with_the_key():
 
     assert len(later) == 0
     assert (key.name, key.user.email, key.user.wallet.name) == ("x", dora.email, dora.wallet.name)
+
+
+@pytest.mark.parametrize("path", ["nothing/", "schema/", "orders/x/", "instruments/?x=1"])
+def test_a_key_that_was_asked_for_in_vain_leaves_the_connection_as_it_was(path):
+    market = a_market()
+
+    market.ada.get(path)
+
+    assert connection.connection.info.pipeline_status == 0
+    assert connection.connection.info.transaction_status == TransactionStatus.IDLE
+    assert market.ada.get("balances/").status == 200
 
 
 def test_what_a_person_becomes_counts_from_the_next_request():

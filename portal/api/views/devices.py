@@ -10,6 +10,7 @@ from rest_framework.decorators import api_view, authentication_classes, permissi
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from portal.api.authentication import Anybody
 from portal.api.devices import INTERVAL, LIFETIME, start_device_login, take_key
 from portal.api.documents import DeviceOut, DeviceTokenOut, ProblemOut
 from portal.api.errors import DeviceRefused
@@ -26,7 +27,7 @@ _PROBLEMS: dict[Any, Any] = {(code, CONTENT_TYPE): ProblemOut for code in (400, 
     operation_id="device_start", request=DeviceIn, responses={201: DeviceOut, **_PROBLEMS}, auth=[], examples=DEVICE
 )
 @api_view(["POST"])
-@authentication_classes([])
+@authentication_classes([Anybody])
 @permission_classes([])
 @throttle_classes([AddressRate])
 def start(request: Request) -> Response:
@@ -50,7 +51,7 @@ def start(request: Request) -> Response:
     examples=DEVICE_TOKEN,
 )
 @api_view(["POST"])
-@authentication_classes([])
+@authentication_classes([Anybody])
 @permission_classes([])
 @throttle_classes([AddressRate])
 def token(request: Request) -> Response:
