@@ -8,6 +8,8 @@ from typing import Any
 import psycopg
 from django.db import connection, connections
 
+from ledger.pipelining import HeldBack
+
 
 def killed_before_statement(number: int, act: Callable[[], Any]) -> bool:
     """Fork, run `act` in the child, and kill -9 it before statement `number` (from 1); True when it was killed.
@@ -42,6 +44,8 @@ def _die_at(number: int, act: Callable[[], Any]) -> None:
         for method in ("execute", "executemany", "copy"):
             _count_before(psycopg.Cursor, method, step)
         _count_before(psycopg.Connection, "commit", step, after=True)
+        # In a pipeline it goes at the end, with what came last.
+        _count_before(HeldBack, "__exit__", step, after=True)
         act()
         code = 0
     except BaseException:  # noqa: BLE001
