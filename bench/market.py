@@ -60,12 +60,12 @@ def measure(*, rounds: int, seconds: float) -> list[Row]:
 
         points: dict[str, Callable[[int], float]] = {
             PGBENCH: lambda _: pgbench.tps(clients=CLIENTS, seconds=seconds),
-            COPY: lambda _: _copied(seconds),
-            BATCH: lambda seed: _batches(ours, seed, seconds),
-            BATCHES: lambda seed: _batches_of_processes((ours, other), seed, seconds),
             "ours, 32 callers": lambda seed: _threads(ours, seed, 32, seconds),
             "ours, 8 callers": lambda seed: _threads(ours, seed, 8, seconds),
             "ours, 1 caller": lambda seed: _threads(ours, seed, 1, seconds),
+            COPY: lambda _: _copied(seconds),
+            BATCH: lambda seed: _batches(ours, seed, seconds),
+            BATCHES: lambda seed: _batches_of_processes((ours, other), seed, seconds),
             ORM: lambda seed: _orm(plain, seed, seconds),
         }
         rounds_of(points)
