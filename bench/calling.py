@@ -6,6 +6,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 
 from portal.cores import keep_to_one_core, on_one_core
 
@@ -13,8 +14,11 @@ from portal.cores import keep_to_one_core, on_one_core
 Caller = Callable[[int], Callable[[], None]]
 
 
-def per_second(caller: Caller, *, callers: int, seconds: float, close: Callable[[], None]) -> float:
-    """Calls a second by so many threads, after each has made its first. They are on one core, as the web's are."""
+def per_second(
+    caller: Caller, *, callers: int, seconds: float, close: Callable[[], None], on_any_core: bool = False
+) -> float:
+    """Calls a second by so many threads, after each has made its first. They are on one core, as the web's are, but for
+    those that only call the web."""
     counts = [0] * callers
     start, end = threading.Barrier(callers + 1), threading.Event()
 
@@ -28,7 +32,7 @@ def per_second(caller: Caller, *, callers: int, seconds: float, close: Callable[
         close()
 
     threads = [threading.Thread(target=run, args=(number,)) for number in range(callers)]
-    with on_one_core():
+    with nullcontext() if on_any_core else on_one_core():
         for thread in threads:
             thread.start()
     start.wait()

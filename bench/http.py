@@ -54,7 +54,7 @@ class Web:
 
             return call
 
-        return per_second(caller, callers=clients, seconds=seconds, close=lambda: None)
+        return per_second(caller, callers=clients, seconds=seconds, close=lambda: None, on_any_core=True)
 
 
 @contextmanager
