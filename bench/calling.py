@@ -6,9 +6,8 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import nullcontext
 
-from portal.cores import keep_to_one_core, on_one_core
+from portal.cores import keep_to_one_core
 
 # One caller's work: told its number, it gives back what to call again and again.
 Caller = Callable[[int], Callable[[], None]]
@@ -23,6 +22,8 @@ def per_second(
     start, end = threading.Barrier(callers + 1), threading.Event()
 
     def run(number: int) -> None:
+        if not on_any_core:
+            keep_to_one_core(0)
         call = caller(number)
         call()
         start.wait()
@@ -32,9 +33,8 @@ def per_second(
         close()
 
     threads = [threading.Thread(target=run, args=(number,)) for number in range(callers)]
-    with nullcontext() if on_any_core else on_one_core():
-        for thread in threads:
-            thread.start()
+    for thread in threads:
+        thread.start()
     start.wait()
     began, first = time.perf_counter(), sum(counts)
     time.sleep(seconds)

@@ -60,6 +60,13 @@ class HeldBack(psycopg.Pipeline):
         yield from super()._fetch_gen(flush=False)
 
 
+def _hold_back(driver: Any, pipeline: ExitStack) -> HeldBack:
+    """A pipeline of ours until the stack is closed: the driver goes on with one that is there."""
+    held_back = driver._pipeline = HeldBack(driver)
+    pipeline.enter_context(driver.pipeline())
+    return held_back
+
+
 def go_ahead(cursor: psycopg.RawCursor[Any]) -> None:
     """Let Postgres begin with what it was told, before there is more to tell it; anywhere but in a pipeline it has."""
     if isinstance(cursor, PipelinedCursor):
@@ -86,8 +93,7 @@ class Asked:
         ours.ensure_connection()
         self._wrapped, driver = ours.wrap_database_errors, ours.connection
         with self._wrapped, ExitStack() as pipeline:
-            held_back = driver._pipeline = HeldBack(driver)
-            pipeline.enter_context(driver.pipeline())
+            held_back = _hold_back(driver, pipeline)
             self._cursor: psycopg.RawCursor[Any] = psycopg.RawCursor(driver)
             self._cursor.execute(statement, values, prepare=True, binary=True)
             held_back.end()
@@ -134,8 +140,7 @@ def pipelined_transaction() -> Iterator[psycopg.RawCursor[Any]]:
         with ours.execute_wrapper(leave_first):
             # Else the driver begins by itself, and waits for that.
             driver.autocommit = True
-            held_back = driver._pipeline = HeldBack(driver)
-            pipeline.enter_context(driver.pipeline())
+            held_back = _hold_back(driver, pipeline)
             cursor = PipelinedCursor(driver)
             cursor.leave, cursor.go_ahead = leave, held_back.go_ahead
             held_back.say(b"BEGIN")

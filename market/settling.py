@@ -19,7 +19,7 @@ from market.loading import Loaded, expiry_of, options_of
 # From about this many rows on COPY is faster than arrays.
 COPY_FROM = 50
 
-# The parameters of migration 0016's functions: of which instrument, and when; then
+# The parameters of migration 0016's functions; the first two say of which instrument, and when.
 _WRITE_ORDERS = call(
     "market_write_orders",
     ["bigint", "timestamptz", "market_changed[]", "market_placed[]", "bigint", "bigint"],  # fee rates of the new ones

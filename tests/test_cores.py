@@ -6,12 +6,12 @@ import subprocess
 import sys
 import threading
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
 
-from portal.cores import on_one_core
+from portal.cores import keep_to_one_core
 from portal.embedded.serve import ROOT, WEB, answers, free_port
 from tests.waiting import wait_until
 
@@ -20,22 +20,28 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="th
 
 def test_threads_that_are_started_there_stay_there():
     seen: list[set[int]] = []
-    go_on, before = threading.Event(), os.sched_getaffinity(0)
+    before = os.sched_getaffinity(0)
 
     def look() -> None:
-        go_on.wait(20)
         seen.append(os.sched_getaffinity(0))
 
-    thread = threading.Thread(target=look)
-    with on_one_core(1):
-        thread.start()
-        here = os.sched_getaffinity(0)
-    go_on.set()
-    thread.join()
+    def keep() -> None:
+        keep_to_one_core(1)
+        look()
+        run(look)
 
+    run(keep)
+
+    here, started_there = seen
     assert len(here) == 1
-    assert seen == [here]
+    assert started_there == here
     assert os.sched_getaffinity(0) == before
+
+
+def run(act: Callable[[], None]) -> None:
+    thread = threading.Thread(target=act)
+    thread.start()
+    thread.join()
 
 
 @contextmanager
