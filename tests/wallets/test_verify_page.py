@@ -103,6 +103,37 @@ def test_a_tampered_receipt_entry_or_key_proves_nothing(live_server, entry):
         assert page.faults == []
 
 
+# Holds every signature's check back until the gate is open, and counts those that are through.
+_GATE = """() => {
+  const verify = crypto.subtle.verify.bind(crypto.subtle);
+  const gate = new Promise((open) => { window.openGate = open; });
+  window.through = 0;
+  crypto.subtle.verify = async (...asked) => {
+    await gate;
+    const answer = await verify(...asked);
+    window.through += 1;
+    return answer;
+  };
+}
+"""
+
+
+def test_what_was_asked_for_last_is_what_stands_there(live_server, entry):
+    receipt, body, key = downloads(entry)
+    with chromium() as browser:
+        page = open_page(browser, live_server.url)
+        page.goto("/verify/")
+        page.evaluate(_GATE)
+        paste(page, receipt=receipt, entry_bytes=body, keys=key)
+        paste(page, receipt="rubbish")
+        page.wait_for_selector("#refused:visible")
+        page.evaluate("() => openGate()")
+        page.wait_for_function("() => through > 0")
+        page.evaluate("() => new Promise((rest) => setTimeout(rest))")
+        assert "not a whole receipt" in verdict(page)
+        assert page.locator("#proof").is_hidden()
+
+
 def test_witnesses_are_told_by_name_and_time_and_a_false_one_is_refused(live_server, entry):
     receipt, body, key = downloads(entry)
     text = receipt.split("\n\n")[1] + "\n"

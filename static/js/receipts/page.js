@@ -7,6 +7,7 @@ const byId = (id) => document.getElementById(id);
 const form = byId("verify");
 const words = byId("words").dataset;
 let chosenBytes = null;
+let checks = 0;
 
 function show(id, on) {
   byId(id).hidden = !on;
@@ -45,18 +46,25 @@ function tell(proof, entry) {
   items(byId("fact-sides"), entry.says ? [entry.says] : about);
 }
 
-async function check() {
-  show("nothing-yet", false);
-  let refusal = null;
+async function verified() {
   try {
     const bytes = chosenBytes ?? fromHex(byId("entry-bytes").value);
     const proof = await verify(byId("receipt").value, bytes, byId("keys").value);
-    tell(proof, readEntry(bytes));
+    return { proof, entry: readEntry(bytes) };
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
-    refusal = words[error.message];
-    byId("why").textContent = refusal;
+    return { refusal: words[error.message] };
   }
+}
+
+async function check() {
+  const mine = ++checks;
+  show("nothing-yet", false);
+  const { proof, entry, refusal } = await verified();
+  // Signatures take a moment: what was asked for since then may be answered already.
+  if (mine !== checks) return;
+  if (refusal) byId("why").textContent = refusal;
+  else tell(proof, entry);
   show("proved", !refusal);
   show("proof", !refusal);
   show("refused", Boolean(refusal));
