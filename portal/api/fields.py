@@ -6,9 +6,11 @@ from datetime import datetime
 from typing import Any
 
 from django.utils.dateparse import parse_datetime
+from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
+from rest_framework.fields import empty
 
 from portal.api.problems import BadRequest
 
@@ -145,15 +147,30 @@ class Strict(serializers.Serializer):
         "invalid": _("Send a JSON object."),
     }
 
+    @cached_property
+    def _taken(self) -> dict[str, serializers.Field]:
+        return {field.field_name: field for field in self._writable_fields}
+
     def to_internal_value(self, data: Any) -> Any:
-        if isinstance(data, Mapping):
-            unknown = sorted(set(data) - {name for name, field in self.fields.items() if not field.read_only})
-            if unknown:
-                sentence = self.error_messages["unknown_field"]
-                raise serializers.ValidationError({name[:80]: [sentence] for name in unknown[:10]}, "unknown_field")
-        else:
+        """Of these forms no field has another name inside or a method of the form's own, which the framework looks for
+        in each."""
+        if not isinstance(data, Mapping):
             raise serializers.ValidationError({"non_field_errors": [self.error_messages["invalid"]]}, "not_an_object")
-        return super().to_internal_value(data)
+        unknown = sorted(data.keys() - self._taken.keys())
+        if unknown:
+            sentence = self.error_messages["unknown_field"]
+            raise serializers.ValidationError({name[:80]: [sentence] for name in unknown[:10]}, "unknown_field")
+        values, faults = {}, {}
+        for name, field in self._taken.items():
+            try:
+                values[name] = field.run_validation(data.get(name, empty))
+            except serializers.SkipField:
+                continue
+            except serializers.ValidationError as error:
+                faults[name] = error.detail
+        if faults:
+            raise serializers.ValidationError(faults)
+        return values
 
 
 class Anything(serializers.Field):

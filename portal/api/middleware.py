@@ -7,8 +7,8 @@ from django.core.handlers.base import BaseHandler
 from django.core.handlers.exception import convert_exception_to_response
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
-from django.middleware.common import CommonMiddleware
-from django.middleware.locale import LocaleMiddleware
+from django.utils import translation
+from django.utils.cache import patch_vary_headers
 
 from portal.api.keys import ask_for_key
 
@@ -38,18 +38,33 @@ def _asking_first(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpR
     return answer
 
 
+def _as_the_pages(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpRequest], Any]:
+    """What programs need of what Django's middleware does for pages: the host is one of ours, sentences are in the
+    language that was asked for, and the answer says its length."""
+
+    def answer(request: HttpRequest) -> Any:
+        request.get_host()
+        language = translation.get_language_from_request(request)
+        translation.activate(language)
+        response = get_response(request)
+        if not response.streaming:
+            response.headers["Content-Length"] = str(len(response.content))
+        patch_vary_headers(response, ["Accept-Language"])
+        response.headers["Content-Language"] = language
+        return response
+
+    return answer
+
+
 class PastThePages:
     """Programs show a key and nothing else: their requests pass by sessions, the tokens of forms, messages and
-    whatever else is there for browsers, which takes as long as all that the API asks about a key. They have the
-    language of the answer, the check of the host and the answer's length in common with the pages.
+    whatever else is there for browsers, which takes as long as all that the API asks about a key.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self._pages = get_response
         to_view = convert_exception_to_response(_Views()._get_response)  # type: ignore[attr-defined]
-        self._api: Callable[[HttpRequest], Any] = convert_exception_to_response(
-            _asking_first(LocaleMiddleware(CommonMiddleware(to_view)))
-        )
+        self._api: Callable[[HttpRequest], Any] = convert_exception_to_response(_asking_first(_as_the_pages(to_view)))
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if not request.path_info.startswith("/api/"):
