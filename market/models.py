@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from django.conf import settings
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from ledger.models import Account, Asset, Transfer, Wallet
@@ -19,6 +19,12 @@ LARGEST_QUANTITY = 100_000_000_000
 # A hundredth of a percent; and what a fee may be at most of them.
 BASIS_POINTS = 10_000
 HIGHEST_FEE = 1_000
+
+
+_SOUND_INSTRUMENT = (
+    "phase", "maker_fee_bp", "taker_fee_bp", "fees_account", "static_band_bp", "dynamic_band_bp", "no_cancel_at",
+    "uncross_at", "uncross_price",
+)  # fmt: skip
 
 
 class Instrument(models.Model):
@@ -65,20 +71,10 @@ class Instrument(models.Model):
     class Meta:
         constraints = [
             models.CheckConstraint(
-                name="instrument_fees_make_sense",
-                condition=Q(maker_fee_bp__gte=0, maker_fee_bp__lte=F("taker_fee_bp"), taker_fee_bp__lte=HIGHEST_FEE)
-                & (Q(taker_fee_bp=0) | Q(fees_account__isnull=False)),
-            ),
-            models.CheckConstraint(
-                name="instrument_auction_has_its_times",
-                condition=Q(phase="AUCTION", no_cancel_at__isnull=False, uncross_at__gte=F("no_cancel_at"))
-                | ~Q(phase="AUCTION")
-                & Q(no_cancel_at__isnull=True, uncross_at__isnull=True, uncross_price__isnull=True),
-            ),
-            models.CheckConstraint(
-                name="instrument_bands_make_sense",
-                condition=(Q(static_band_bp__isnull=True) | Q(static_band_bp__gt=0, static_band_bp__lt=BASIS_POINTS))
-                & (Q(dynamic_band_bp__isnull=True) | Q(dynamic_band_bp__gt=0, dynamic_band_bp__lt=BASIS_POINTS)),
+                name="instrument_is_sound",
+                condition=models.Func(
+                    *_SOUND_INSTRUMENT, function="market_instrument_is_sound", output_field=models.BooleanField()
+                ),
             ),
         ]
 
@@ -94,7 +90,7 @@ class OrderQuerySet(models.QuerySet["Order"]):
         return self.filter(status__in=[Order.Status.WAITING, Order.Status.OPEN])
 
 
-_SOUND = (
+_SOUND_ORDER = (
     "kind", "time_in_force", "post_only", "side", "status", "limit_price", "quantity", "filled_quantity", "held",
     "taker_fee_bp", "priority", "expires_at",
 )  # fmt: skip
@@ -191,7 +187,9 @@ class Order(models.Model):
             # Whatever holds of every order stands in this one function (migration 0014).
             models.CheckConstraint(
                 name="order_is_sound",
-                condition=models.Func(*_SOUND, function="market_order_is_sound", output_field=models.BooleanField()),
+                condition=models.Func(
+                    *_SOUND_ORDER, function="market_order_is_sound", output_field=models.BooleanField()
+                ),
             ),
         ]
         indexes = [
