@@ -2,151 +2,155 @@
 COMMIT goes along with the last where nothing is asked of that. And questions that it is at while we do something else.
 """
 
-from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
-from functools import partial
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Self
 
 import psycopg
 from django.db import DEFAULT_DB_ALIAS, connections, transaction
-from psycopg.generators import send
+from psycopg.pq import TransactionStatus
+
+from ledger.questions import Question, Questions, Row, Value
 
 
-class HeldBack(psycopg.Pipeline):
-    """Sends what is to be asked only when an answer is waited for, in one piece. The driver's own pipeline sends every
-    statement by itself, and by themselves that an answer is wanted and that it was the last: eight pieces where there
-    need be four, and Postgres wakes for each."""
+class Cursor:
+    """Each statement by itself, in the transaction that is on."""
 
-    # The end has been told, which asks for all answers anyway.
-    _is_ended = False
+    def __init__(self, driver: psycopg.Connection[Any]) -> None:
+        self._driver = driver
+        self._questions: Questions | None = None
+        self._question: Question | None = None
 
-    def say(self, command: bytes) -> None:
-        """A command whose only answer is that it went well."""
-        self.command_queue.append(partial(self.pgconn.send_query_params, command, None))
-        self.result_queue.append(None)
+    def execute(self, statement: str, values: Sequence[Value] = ()) -> Self:
+        self._questions = questions = Questions(self._driver)
+        try:
+            if not self._driver.autocommit and self._driver.info.transaction_status == TransactionStatus.IDLE:
+                # As the driver does: a transaction begins with its first statement.
+                questions.ask("BEGIN")
+            self._question = questions.ask(statement, values)
+            questions.close()
+        finally:
+            questions.drop()
+        return self
+
+    def fetchall(self) -> list[Row]:
+        assert self._questions is not None
+        assert self._question is not None
+        return self._questions.rows(self._question)
+
+    def fetchone(self) -> Row | None:
+        """The first row."""
+        return next(iter(self.fetchall()), None)
+
+    def copy(self, statement: str) -> Any:
+        """The driver's COPY, a context manager."""
+        return psycopg.RawCursor(self._driver).copy(statement)
 
     def go_ahead(self) -> None:
-        """Let Postgres begin with what it was told so far; no answer is waited for."""
-        self._put_together()
-        self.pgconn.flush()
-
-    def end(self) -> None:
-        """Nothing more is asked; no answer is waited for."""
-        self._enqueue_sync()
-        self.go_ahead()
-
-    def _put_together(self) -> None:
-        waiting = self.command_queue
-        if waiting:
-            self._is_ended = waiting[-1] == self.pgconn.pipeline_sync
-        while waiting:
-            waiting.popleft()()
-
-    def _exit_gen(self) -> Generator[Any, Any, None]:
-        if self.command_queue or not self._is_ended:
-            self._enqueue_sync()
-        yield from self._fetch_gen(flush=False)
-
-    def _communicate_gen(self) -> Generator[Any, Any, None]:
-        yield from ()
-
-    def _fetch_gen(self, *, flush: bool) -> Generator[Any, Any, None]:
-        if not self.result_queue:
-            return
-        self._put_together()
-        if flush and not self._is_ended:
-            self.pgconn.send_flush_request()
-        yield from send(self.pgconn)
-        yield from super()._fetch_gen(flush=False)
+        """Let Postgres begin with what it was told, before there is more to tell it."""
 
 
-def _hold_back(driver: Any, pipeline: ExitStack) -> HeldBack:
-    """A pipeline of ours until the stack is closed: the driver goes on with one that is there."""
-    held_back = driver._pipeline = HeldBack(driver)
-    pipeline.enter_context(driver.pipeline())
-    return held_back
+class PipelinedCursor(Cursor):
+    """Statements in a pipeline. Who copies leaves that: there is no COPY in it."""
 
+    def __init__(self, driver: psycopg.Connection[Any]) -> None:
+        super().__init__(driver)
+        self._pipeline = self._questions = Questions(driver)
+        self._is_left = False
 
-def go_ahead(cursor: psycopg.RawCursor[Any]) -> None:
-    """Let Postgres begin with what it was told, before there is more to tell it; anywhere but in a pipeline it has."""
-    if isinstance(cursor, PipelinedCursor):
-        cursor.go_ahead()
+    def execute(self, statement: str, values: Sequence[Value] = ()) -> Self:
+        if self._is_left:
+            return super().execute(statement, values)
+        self._question = self._pipeline.ask(statement, values)
+        return self
 
-
-class PipelinedCursor(psycopg.RawCursor[Any]):
-    """Statements in libpq's pipeline mode. There is no COPY in it: who copies leaves it."""
-
-    leave: Callable[[], None]
-    go_ahead: Callable[[], None]
-
-    def copy(self, *args: Any, **kwargs: Any) -> Any:
+    def copy(self, statement: str) -> Any:
         self.leave()
-        return super().copy(*args, **kwargs)
+        return super().copy(statement)
+
+    def go_ahead(self) -> None:
+        if not self._is_left:
+            self._pipeline.go_ahead()
+
+    def leave(self) -> None:
+        """What is asked from now on is by itself, in the same transaction."""
+        if not self._is_left:
+            self._is_left = True
+            self._pipeline.close()
+
+    def commit(self) -> None:
+        """Along with what came last. Who left the pipeline leaves this to Django."""
+        if not self._is_left:
+            self._pipeline.ask("COMMIT")
+            self.leave()
+
+    def drop(self) -> None:
+        """Whatever happened, the connection is as any other after this."""
+        self._pipeline.drop()
 
 
 class Asked:
     """A question that Postgres is at while we do something else. Until row() or drop() nothing more can be asked on
     this thread's connection."""
 
-    def __init__(self, statement: str, values: Sequence[Any]) -> None:
+    def __init__(self, statement: str, values: Sequence[Value]) -> None:
         ours = connections[DEFAULT_DB_ALIAS]
         ours.ensure_connection()
-        self._wrapped, driver = ours.wrap_database_errors, ours.connection
-        with self._wrapped, ExitStack() as pipeline:
-            held_back = _hold_back(driver, pipeline)
-            self._cursor: psycopg.RawCursor[Any] = psycopg.RawCursor(driver)
-            self._cursor.execute(statement, values, prepare=True, binary=True)
-            held_back.end()
-            self._pipeline = pipeline.pop_all()
+        self._wrapped = ours.wrap_database_errors
+        with self._wrapped:
+            self._questions = Questions(ours.connection)
+            self._question = self._questions.ask(statement, values)
+            self._questions.end()
 
-    def row(self) -> tuple[Any, ...] | None:
+    def row(self) -> Row | None:
         """The answer, or the first row of it."""
-        with self._wrapped, self._pipeline:
-            return self._cursor.fetchone()
+        with self._wrapped:
+            try:
+                self._questions.close()
+            finally:
+                self._questions.drop()
+            return next(iter(self._questions.rows(self._question)), None)
 
     def drop(self) -> None:
         """Nobody wants to know any more; after row() it does nothing."""
-        with suppress(psycopg.Error):
-            self._pipeline.close()
+        self._questions.drop()
 
 
 @contextmanager
-def pipelined_transaction() -> Iterator[psycopg.RawCursor[Any]]:
+def pipelined_transaction() -> Iterator[Cursor]:
     """An outermost transaction, and a cursor for it. What a statement comes to is known where its rows are fetched, or
     else at the end: an error of one whose rows are not is raised there, and nothing was committed.
 
     Whoever copies, or asks anything by Django's own cursors, goes on as in any other transaction.
     """
     ours = connections[DEFAULT_DB_ALIAS]
-    with transaction.atomic(durable=True), ours.wrap_database_errors, ExitStack() as pipeline:
-        driver = ours.connection
+    with transaction.atomic(durable=True), ours.wrap_database_errors:
         if len(ours.atomic_blocks) > 1:
             # A test's own transaction, which nobody commits.
-            yield psycopg.RawCursor(driver)
+            yield Cursor(ours.connection)
             return
-
-        is_left = False
-
-        def leave() -> None:
-            nonlocal is_left
-            is_left = True
-            pipeline.close()
+        cursor = PipelinedCursor(ours.connection)
 
         def leave_first(execute: Callable[..., Any], *args: Any) -> Any:
             # Django looks at how many rows a statement changed, which is not known yet in a pipeline.
-            leave()
+            cursor.leave()
             return execute(*args)
 
         with ours.execute_wrapper(leave_first):
-            # Else the driver begins by itself, and waits for that.
-            driver.autocommit = True
-            held_back = _hold_back(driver, pipeline)
-            cursor = PipelinedCursor(driver)
-            cursor.leave, cursor.go_ahead = leave, held_back.go_ahead
-            held_back.say(b"BEGIN")
-            held_back.go_ahead()
-            yield cursor
-            if not is_left and not ours.needs_rollback:
-                # Of this Django learns by the driver's state, and commits nothing more.
-                held_back.say(b"COMMIT")
-                pipeline.close()
+            try:
+                # It wakes Postgres, and nobody waits for it.
+                cursor.execute("BEGIN").go_ahead()
+                yield cursor
+                if not ours.needs_rollback:
+                    # Of this Django learns by the driver's state, and commits nothing more.
+                    cursor.commit()
+            finally:
+                cursor.drop()
+
+
+@contextmanager
+def step_cursor() -> Iterator[Cursor]:
+    """A cursor for a step of the caller's transaction."""
+    ours = connections[DEFAULT_DB_ALIAS]
+    with ours.wrap_database_errors:
+        yield Cursor(ours.connection)

@@ -1,14 +1,13 @@
 """Clearing: everything waiting for an instrument is matched and settled in one transaction, by who has its lock."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import psycopg
-from django.db import IntegrityError, connection
+from django.db import IntegrityError
 from psycopg.errors import UniqueViolation
 
 from ledger.clock import assert_in_transaction
-from ledger.pipelining import pipelined_transaction
+from ledger.pipelining import Cursor, pipelined_transaction, step_cursor
 from market.answers import Answer, Answers, NewOrder, PlacedOrder, conflict
 from market.batch import Working, clear_batch
 from market.errors import AmendmentRefused, sentence_for
@@ -94,12 +93,12 @@ def clear_locked(
     lock and the orders are in the inbox. Raises AuctionDue where an auction is to be ended first, and
     AmendmentRefused where the `amended` order would be rejected: it is to stay as it was."""
     assert_in_transaction()
-    with connection.wrap_database_errors, psycopg.RawCursor(connection.connection) as cursor:
+    with step_cursor() as cursor:
         return _clear_waiting(cursor, instrument_id, orders, block=block, amended=amended)
 
 
 def _clear_waiting(
-    cursor: psycopg.RawCursor[Any],
+    cursor: Cursor,
     instrument_id: int,
     orders: Sequence[NewOrder],
     *,
@@ -123,7 +122,7 @@ def _clear_waiting(
 
 
 def _settle(
-    cursor: psycopg.RawCursor[Any],
+    cursor: Cursor,
     loaded: Loaded,
     waiting: Sequence[Working],
     resting: Sequence[Working],

@@ -3,9 +3,6 @@
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from struct import Struct
-from typing import Any
-
-import psycopg
 
 from ledger.arrays import integers
 from ledger.door.copying import (
@@ -21,6 +18,7 @@ from ledger.door.copying import (
     text,
     three_bigints,
 )
+from ledger.pipelining import Cursor
 from market.answers import NewOrder
 from market.batch import BatchTrade, Working
 from market.entries import LogEntry, postings, trade_entries
@@ -41,7 +39,7 @@ _word = lru_cache(500)(text)
 
 
 def copy_batch(
-    cursor: psycopg.RawCursor[Any],
+    cursor: Cursor,
     loaded: Loaded,
     new: Sequence[tuple[Working, NewOrder]],
     before: dict[int, int],
@@ -71,14 +69,12 @@ def copy_batch(
     _copy(cursor, f"market_trade ({_TRADES}{_TRADE_FEES * charged})", rows, bytes)
 
 
-def _numbered(cursor: psycopg.RawCursor[Any], before: dict[int, int], count: int) -> list[int]:
+def _numbered(cursor: Cursor, before: dict[int, int], count: int) -> list[int]:
     """Ids for so many entries, and the changes of held that come before the postings."""
     cursor.execute(
         "SELECT ARRAY(SELECT nextval('ledger_entry_id_seq') FROM generate_series(1, $1::integer)),"
         " ledger_change_held($2::bigint[], $3::bigint[])",
-        [str(count), integers(before), integers(before.values())],
-        prepare=True,
-        binary=True,
+        [count, integers(before), integers(before.values())],
     )
     row = cursor.fetchone()
     assert row is not None
@@ -86,7 +82,7 @@ def _numbered(cursor: psycopg.RawCursor[Any], before: dict[int, int], count: int
     return ids
 
 
-def _copy(cursor: psycopg.RawCursor[Any], table: str, rows: bytes, next_rows: Callable[[], bytes]) -> bytes:
+def _copy(cursor: Cursor, table: str, rows: bytes, next_rows: Callable[[], bytes]) -> bytes:
     """Send the rows, and put the next table's together while Postgres takes these in."""
     if not rows:
         return next_rows()

@@ -9,12 +9,12 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 from weakref import WeakSet
 
-import psycopg
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 from django.dispatch import receiver
 
 from ledger.arrays import integers
+from ledger.pipelining import Cursor
 
 # Of each kind; beyond that it starts anew.
 _MOST = 200_000
@@ -33,7 +33,7 @@ _tags: dict[int, bytes] = {}
 _connections: WeakSet[Any] = WeakSet()
 
 
-def accounts_for(cursor: psycopg.RawCursor[Any], instrument_id: int, wallet_ids: Iterable[int]) -> dict[int, Accounts]:
+def accounts_for(cursor: Cursor, instrument_id: int, wallet_ids: Iterable[int]) -> dict[int, Accounts]:
     """By wallet. What a wallet does not have yet is opened."""
     found = {wallet: _accounts.get((instrument_id, wallet)) for wallet in wallet_ids}
     missing = [wallet for wallet, theirs in found.items() if theirs is None]
@@ -43,15 +43,13 @@ def accounts_for(cursor: psycopg.RawCursor[Any], instrument_id: int, wallet_ids:
         cursor.execute(
             "SELECT * FROM market_accounts($1::bigint, $2::bigint[])",
             [instrument_id, integers(sorted(missing))],
-            prepare=True,
-            binary=True,
         )
         for wallet, base, price in cursor.fetchall():
             found[wallet] = _accounts[instrument_id, wallet] = Accounts(base, price)
     return {wallet: theirs for wallet, theirs in found.items() if theirs is not None}
 
 
-def tags_of(cursor: psycopg.RawCursor[Any], wallet_ids: Iterable[int]) -> dict[int, bytes]:
+def tags_of(cursor: Cursor, wallet_ids: Iterable[int]) -> dict[int, bytes]:
     """The bytes of the wallets' public ids, as the ledger's log names them."""
     found = {wallet: _tags.get(wallet) for wallet in wallet_ids}
     missing = [wallet for wallet, tag in found.items() if tag is None]
@@ -61,8 +59,6 @@ def tags_of(cursor: psycopg.RawCursor[Any], wallet_ids: Iterable[int]) -> dict[i
         cursor.execute(
             "SELECT id, public_id FROM ledger_wallet WHERE id = ANY ($1::bigint[])",
             [integers(missing)],
-            prepare=True,
-            binary=True,
         )
         for id_, public_id in cursor.fetchall():
             found[id_] = _tags[id_] = public_id.bytes

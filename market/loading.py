@@ -7,11 +7,10 @@ from functools import lru_cache
 from itertools import repeat
 from typing import Any
 
-import psycopg
-
 from ledger.arrays import integers, optional_integers, texts
 from ledger.governance.policies import refusal_for
 from ledger.models import Asset, Entry, Wallet
+from ledger.pipelining import Cursor
 from ledger.statements import call
 from market.answers import NewOrder
 from market.bands import band
@@ -115,9 +114,7 @@ def rules_of(instrument: Instrument | Loaded) -> Rules:
     )
 
 
-def enter(
-    cursor: psycopg.RawCursor[Any], instrument_id: int, orders: Sequence[NewOrder], *, block: bool
-) -> Loaded | None:
+def enter(cursor: Cursor, instrument_id: int, orders: Sequence[NewOrder], *, block: bool) -> Loaded | None:
     """Lock and read; None when another process has the lock, and then the orders are in the inbox."""
     accounts = accounts_of(cursor, instrument_id, orders)
     sets = _enter(cursor, instrument_id, orders, accounts, block=block)
@@ -130,9 +127,7 @@ def enter(
     return enter(cursor, instrument_id, orders, block=block)
 
 
-def accounts_of(
-    cursor: psycopg.RawCursor[Any], instrument_id: int, orders: Sequence[NewOrder]
-) -> list[tuple[int, int]]:
+def accounts_of(cursor: Cursor, instrument_id: int, orders: Sequence[NewOrder]) -> list[tuple[int, int]]:
     """What each order pays from and receives in."""
     known = accounts_for(cursor, instrument_id, (order.wallet_id for order in orders))
     pairs = [(order.side, known[order.wallet_id]) for order in orders]
@@ -140,7 +135,7 @@ def accounts_of(
 
 
 def _enter(
-    cursor: psycopg.RawCursor[Any],
+    cursor: Cursor,
     instrument_id: int,
     orders: Sequence[NewOrder],
     accounts: Sequence[tuple[int, int]],
@@ -166,21 +161,19 @@ def _enter(
             integers(options),
             optional_integers(expiry_of(order) for order in orders),
             integers(order.wallet_id for order, bits in zip(orders, options, strict=True) if bits & _PASSES_BY),
-            str(len(buys)),
-            str(sum(order.quantity for order in buys)),
-            str(max((order.limit_price for order in buys), default=0)),
-            str(len(sells)),
-            str(sum(order.quantity for order in sells)),
-            str(min((order.limit_price for order in sells), default=2**62)),
+            len(buys),
+            sum(order.quantity for order in buys),
+            max((order.limit_price for order in buys), default=0),
+            len(sells),
+            sum(order.quantity for order in sells),
+            min((order.limit_price for order in sells), default=2**62),
         ],
-        prepare=True,
-        binary=True,
     )
     return cursor.fetchall()
 
 
 def read(
-    cursor: psycopg.RawCursor[Any],
+    cursor: Cursor,
     sets: Sets,
     orders: Sequence[NewOrder] = (),
     accounts: Sequence[tuple[int, int]] = (),
@@ -201,9 +194,7 @@ def read(
 class _Orders:
     """Orders as they are read, with what their wallets may do."""
 
-    def __init__(
-        self, cursor: psycopg.RawCursor[Any], loaded: Loaded, flags: int, kinds: dict[int, list[tuple[Any, ...]]]
-    ) -> None:
+    def __init__(self, cursor: Cursor, loaded: Loaded, flags: int, kinds: dict[int, list[tuple[Any, ...]]]) -> None:
         self.cursor = cursor
         self.loaded = loaded
         self.kinds = kinds

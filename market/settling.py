@@ -3,13 +3,10 @@
 import json
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
-
-import psycopg
 
 from ledger.arrays import Rows, integers, rows
-from ledger.pipelining import go_ahead
-from ledger.statements import call
+from ledger.pipelining import Cursor
+from ledger.statements import act
 from market.answers import NewOrder
 from market.batch import BatchTrade, Outcome, Working
 from market.copying import copy_batch
@@ -20,11 +17,11 @@ from market.loading import Loaded, expiry_of, options_of
 COPY_FROM = 50
 
 # The parameters of migration 0016's functions; the first two say of which instrument, and when.
-_WRITE_ORDERS = call(
+_WRITE_ORDERS = act(
     "market_write_orders",
     ["bigint", "timestamptz", "market_changed[]", "market_placed[]", "bigint", "bigint"],  # fee rates of the new ones
 )
-_WRITE = call(
+_WRITE = act(
     "market_write",
     [
         *["bigint", "timestamptz", "bigint[]", "bigint[]"],  # held before the postings
@@ -35,9 +32,7 @@ _WRITE = call(
 )
 
 
-def write(
-    cursor: psycopg.RawCursor[Any], loaded: Loaded, outcome: Outcome, new: Sequence[tuple[Working, NewOrder]]
-) -> None:
+def write(cursor: Cursor, loaded: Loaded, outcome: Outcome, new: Sequence[tuple[Working, NewOrder]]) -> None:
     """`new` are the orders that are not in the database yet."""
     # What is available already may be held before the postings, with the before; only the rest must come after them.
     before = {id_: change for id_, change in outcome.held.items() if change and change <= loaded.available[id_]}
@@ -55,24 +50,24 @@ def write(
     theirs = [postings(loaded, trade) for trade in trades]
     entries = [*falls, *trade_entries(loaded, trades, theirs), *rises]
     values = [
-        loaded.instrument_id, loaded.now, *_held(before), rows(_logged(entries)), str(len(falls)),
+        loaded.instrument_id, loaded.now, *_held(before), rows(_logged(entries)), len(falls),
         rows(_posted(theirs)), rows(_traded(trades)), *_held(after), *_ends(loaded, outcome),
     ]  # fmt: skip
-    cursor.execute(_WRITE, values, prepare=True)
+    cursor.execute(_WRITE, values)
 
 
 def _write_orders(
-    cursor: psycopg.RawCursor[Any],
+    cursor: Cursor,
     loaded: Loaded,
     changed: Sequence[Working],
     new: Sequence[tuple[Working, NewOrder]],
 ) -> None:
     """Postgres takes them in while the entries are put together."""
     if changed or new:
-        rates = str(loaded.maker_bp), str(loaded.taker_bp)
-        values = [loaded.instrument_id, loaded.now, rows(_changed(changed)), rows(_new(new)), *rates]
-        cursor.execute(_WRITE_ORDERS, values, prepare=True)
-        go_ahead(cursor)
+        orders = rows(_changed(changed)), rows(_new(new))
+        rates = loaded.maker_bp, loaded.taker_bp
+        cursor.execute(_WRITE_ORDERS, [loaded.instrument_id, loaded.now, *orders, *rates])
+        cursor.go_ahead()
 
 
 def _held(changes: dict[int, int]) -> list[str]:
@@ -119,16 +114,16 @@ def _new(new: Sequence[tuple[Working, NewOrder]]) -> Rows:
     ]  # fmt: skip
 
 
-def _ends(loaded: Loaded, outcome: Outcome) -> list[str | None]:
+def _ends(loaded: Loaded, outcome: Outcome) -> list[int | str | None]:
     """The instrument's counters and the event."""
     trades = outcome.trades
     last_price = trades[-1].price if trades else loaded.last_price
     said = bool(outcome.levels or trades)
     return [
-        str(outcome.last_priority),
-        str(loaded.last_trade + len(trades)),
-        None if last_price is None else str(last_price),
-        str(loaded.last_event + 1),
+        outcome.last_priority,
+        loaded.last_trade + len(trades),
+        last_price,
+        loaded.last_event + 1,
         _payload(loaded, outcome) if said else None,
     ]
 

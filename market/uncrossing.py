@@ -6,11 +6,10 @@ that comes while it goes on is cleared after it.
 """
 
 from datetime import datetime
-from typing import Any
 
-import psycopg
-from django.db import connection, transaction
+from django.db import transaction
 
+from ledger.pipelining import Cursor, step_cursor
 from ledger.statements import call
 from ledger.transfers import lock_accounts
 from market.auctions.pairing import pair_off, settle_price
@@ -73,7 +72,7 @@ def _fix_price(instrument: Instrument) -> bool:
     highest_bid, lowest_ask, ends = edges(instrument.id)
     if highest_bid is None or lowest_ask is None or highest_bid < lowest_ask:
         return False
-    with connection.wrap_database_errors, psycopg.RawCursor(connection.connection) as cursor:
+    with step_cursor() as cursor:
         loaded = _load(cursor, instrument, lowest_ask, highest_bid, _EVERYTHING)
         found, outcome = settle_price(
             loaded.resting, reference_of(instrument), ends=ends, available=loaded.available,
@@ -95,7 +94,7 @@ def _settle_some(instrument: Instrument) -> None:
     assert price is not None
     offering = open_offering(instrument.id)
     first = offering is not None and offering.set_aside_left > 0
-    with connection.wrap_database_errors, psycopg.RawCursor(connection.connection) as cursor:
+    with step_cursor() as cursor:
         # A small holder's bid may stand anywhere in the line.
         loaded = _load(cursor, instrument, price, price, _EVERYTHING if first else CHUNK)
         if offering is not None and first:
@@ -112,14 +111,10 @@ def _settle_some(instrument: Instrument) -> None:
         Instrument.objects.filter(id=instrument.id).update(uncross_price=None, reference_price=price)
 
 
-def _load(
-    cursor: psycopg.RawCursor[Any], instrument: Instrument, lowest_buy: int, highest_sell: int, limit: int
-) -> Loaded:
+def _load(cursor: Cursor, instrument: Instrument, lowest_buy: int, highest_sell: int, limit: int) -> Loaded:
     cursor.execute(
         _AUCTION,
-        [instrument.id, str(lowest_buy), str(highest_sell), str(limit)],
-        prepare=True,
-        binary=True,
+        [instrument.id, lowest_buy, highest_sell, limit],
     )
     loaded = read(cursor, cursor.fetchall())
     if not loaded.may_trade:
@@ -128,7 +123,7 @@ def _load(
     return loaded
 
 
-def _write(cursor: psycopg.RawCursor[Any], loaded: Loaded, outcome: Outcome) -> None:
+def _write(cursor: Cursor, loaded: Loaded, outcome: Outcome) -> None:
     if outcome.changed:
         write(cursor, loaded, outcome, [])
 

@@ -141,8 +141,8 @@ DATABASE_POOL_SIZE = env.int("DATABASE_POOL_SIZE", default=0)
 _database_options = DATABASES["default"].setdefault("OPTIONS", {})
 if DATABASE_POOL_SIZE:
     _database_options["pool"] = {"min_size": 1, "max_size": DATABASE_POOL_SIZE, "timeout": 10}
-# Django's default, none, also means that what the engine asks to be prepared is not: each order would be parsed anew.
-_database_options.setdefault("prepare_threshold", 5)
+# The engine prepares its own statements (ledger.questions). The driver deallocates its own together with all others.
+_database_options["prepare_threshold"] = None
 DATABASES["default"]["CONN_MAX_AGE"] = 0 if DATABASE_POOL_SIZE else 60
 
 REDIS_URL = env.str("REDIS_URL")

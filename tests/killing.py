@@ -8,7 +8,7 @@ from typing import Any
 import psycopg
 from django.db import connection, connections
 
-from ledger.pipelining import HeldBack
+from ledger.questions import Questions
 
 
 def killed_before_statement(number: int, act: Callable[[], Any]) -> bool:
@@ -43,9 +43,10 @@ def _die_at(number: int, act: Callable[[], Any]) -> None:
         # Every way to Postgres, Django's cursors and raw ones alike. COMMIT is two points: before it and after it.
         for method in ("execute", "executemany", "copy"):
             _count_before(psycopg.Cursor, method, step)
+        _count_before(Questions, "ask", step)
         _count_before(psycopg.Connection, "commit", step, after=True)
         # In a pipeline it goes at the end, with what came last.
-        _count_before(HeldBack, "__exit__", step, after=True)
+        _count_before(Questions, "close", step, after=True)
         act()
         code = 0
     except BaseException:  # noqa: BLE001
@@ -60,7 +61,9 @@ def _count_before(owner: type, method: str, step: Callable[[], None], *, after: 
     original = getattr(owner, method)
 
     def counted(self: Any, *args: Any, **kwargs: Any) -> Any:
-        step()
+        # Before BEGIN nothing was done, and COMMIT goes with the end of its pipeline, which is counted.
+        if args[:1] not in [("BEGIN",), ("COMMIT",)]:
+            step()
         done = original(self, *args, **kwargs)
         if after:
             step()

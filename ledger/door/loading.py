@@ -7,8 +7,6 @@ from json import loads
 from typing import Any
 from uuid import UUID
 
-import psycopg
-
 from ledger.arrays import integers, texts
 from ledger.door.book import AccountState, AssetState, Book, Supply
 from ledger.door.contents import KnownKey, is_key
@@ -24,6 +22,7 @@ from ledger.governance.rules import (
     limit_of,
     wallet_rules,
 )
+from ledger.pipelining import Cursor
 from ledger.statements import call
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -31,7 +30,7 @@ _MICROSECOND = timedelta(microseconds=1)
 _ENTER = call("ledger_enter", [*["bigint[]"] * 4, "uuid[]", *["text[]"] * 2])
 
 
-def enter(cursor: psycopg.RawCursor[Any], rows: Sequence[Request]) -> Book:
+def enter(cursor: Cursor, rows: Sequence[Request]) -> Book:
     """Lock and read. With the locks comes the instant: what follows in time follows in the log."""
     pairs: dict[tuple[int, int], None] = {}
     accounts: list[int] = []
@@ -72,8 +71,6 @@ def enter(cursor: psycopg.RawCursor[Any], rows: Sequence[Request]) -> Book:
             texts(scopes),
             texts(keys),
         ],
-        prepare=True,
-        binary=True,
     )
     book = _read(cursor.fetchall())
     if any(row.kind == "ISSUE" for row in rows if isinstance(row, NewTransfer | NewPostings)):

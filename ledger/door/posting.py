@@ -5,9 +5,8 @@ import os
 import random
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import TypeVar
 
-import psycopg
 from django.db import DatabaseError, connection, transaction
 from psycopg import errors
 
@@ -17,7 +16,7 @@ from ledger.door.deciding import Batch
 from ledger.door.loading import enter
 from ledger.door.requests import CREATED, Answer, Request
 from ledger.door.writing import note_ids, write
-from ledger.pipelining import pipelined_transaction
+from ledger.pipelining import Cursor, pipelined_transaction, step_cursor
 
 Result = TypeVar("Result")
 
@@ -60,7 +59,7 @@ def _post(rows: Sequence[Request]) -> list[Answer]:
     return answers
 
 
-def _decide_and_write(cursor: psycopg.RawCursor[Any], rows: Sequence[Request]) -> tuple[Batch, list[Answer]]:
+def _decide_and_write(cursor: Cursor, rows: Sequence[Request]) -> tuple[Batch, list[Answer]]:
     batch = Batch(enter(cursor, rows))
     answers = batch.decide(rows)
     if batch.entries:
@@ -69,7 +68,7 @@ def _decide_and_write(cursor: psycopg.RawCursor[Any], rows: Sequence[Request]) -
 
 
 def _decided_and_written(rows: Sequence[Request]) -> list[Answer]:
-    with connection.wrap_database_errors, psycopg.RawCursor(connection.connection) as cursor:
+    with step_cursor() as cursor:
         batch, answers = _decide_and_write(cursor, rows)
         note_ids(cursor, batch)
     return answers

@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-import psycopg
-
 from ledger.arrays import Rows, integers, rows, texts
 from ledger.door.contents import content_text
 from ledger.door.copying import (
@@ -25,6 +23,7 @@ from ledger.door.copying import (
 )
 from ledger.door.deciding import Batch
 from ledger.door.requests import HoldState, PlannedEntry
+from ledger.pipelining import Cursor
 from ledger.statements import call
 
 # From about this many entries on COPY is faster than arrays.
@@ -44,7 +43,7 @@ _HOLDS = (
 )
 
 
-def write(cursor: psycopg.RawCursor[Any], batch: Batch) -> None:
+def write(cursor: Cursor, batch: Batch) -> None:
     """Write it; after which note_ids() is to be called, be it after the commit."""
     before, after = _changes_of_held(batch)
     if len(batch.entries) >= COPY_FROM:
@@ -61,10 +60,10 @@ def write(cursor: psycopg.RawCursor[Any], batch: Batch) -> None:
     if holds:
         values += [*_changes(before), *_changes(after)]
         values += [rows(_placed(batch.placed, place)), rows(_resolved(batch.resolved, place))]
-    cursor.execute(_WRITE if holds else _WRITE_MOVED, values, prepare=True, binary=True)
+    cursor.execute(_WRITE if holds else _WRITE_MOVED, values)
 
 
-def note_ids(cursor: psycopg.RawCursor[Any], batch: Batch) -> None:
+def note_ids(cursor: Cursor, batch: Batch) -> None:
     """Tell entries and holds the ids that they were written with."""
     if not 0 < len(batch.entries) < COPY_FROM:
         # Nothing was written; or by COPY, which needs the ids before.
@@ -120,14 +119,12 @@ def _changes(held: dict[int, int]) -> list[str]:
     return [integers(held), integers(held.values())]
 
 
-def _copy_all(cursor: psycopg.RawCursor[Any], batch: Batch, before: dict[int, int], after: dict[int, int]) -> None:
+def _copy_all(cursor: Cursor, batch: Batch, before: dict[int, int], after: dict[int, int]) -> None:
     cursor.execute(
         "SELECT ARRAY(SELECT nextval('ledger_entry_id_seq') FROM generate_series(1, $1::integer)),"
         " ARRAY(SELECT nextval('ledger_hold_id_seq') FROM generate_series(1, $2::integer)),"
         " ledger_change_held($3::bigint[], $4::bigint[])",
-        [str(len(batch.entries)), str(len(batch.placed)), integers(before), integers(before.values())],
-        prepare=True,
-        binary=True,
+        [len(batch.entries), len(batch.placed), integers(before), integers(before.values())],
     )
     row = cursor.fetchone()
     assert row is not None
@@ -144,11 +141,10 @@ def _copy_all(cursor: psycopg.RawCursor[Any], batch: Batch, before: dict[int, in
         cursor.execute(
             "SELECT ledger_change_held($1::bigint[], $2::bigint[])",
             [integers(after), integers(after.values())],
-            prepare=True,
         )
 
 
-def _copy_entries(cursor: psycopg.RawCursor[Any], batch: Batch) -> None:
+def _copy_entries(cursor: Cursor, batch: Batch) -> None:
     """Entries, postings and keys; what comes next is put together while Postgres takes in the one before."""
     with cursor.copy(f"COPY {ENTRIES} FROM STDIN (FORMAT BINARY)") as copy:
         copy.write(HEADER)
@@ -197,7 +193,7 @@ def _hold_rows(holds: Sequence[HoldState], now: datetime) -> bytes:
     return b"".join(parts)
 
 
-def _resolve(cursor: psycopg.RawCursor[Any], batch: Batch) -> None:
+def _resolve(cursor: Cursor, batch: Batch) -> None:
     cursor.execute(
         "UPDATE ledger_hold h SET status = r.status, captured_amount = r.captured, resolved_entry = r.entry,"
         " resolved_at = greatest($1::timestamptz, h.placed_at)"
@@ -210,11 +206,10 @@ def _resolve(cursor: psycopg.RawCursor[Any], batch: Batch) -> None:
             integers(hold.captured for hold in batch.resolved),
             integers(hold.resolved.id for hold in batch.resolved if hold.resolved is not None),
         ],
-        prepare=True,
     )
 
 
-def _copy(cursor: psycopg.RawCursor[Any], table: str, rows: bytes) -> None:
+def _copy(cursor: Cursor, table: str, rows: bytes) -> None:
     if not rows:
         return
     with cursor.copy(f"COPY {table} FROM STDIN (FORMAT BINARY)") as copy:

@@ -1,12 +1,15 @@
 """A transaction in two trips is one all the same: whole or not at all, whatever ends it or goes on inside it."""
 
+from datetime import UTC, datetime
+
 import psycopg
 import pytest
-from django.db import DataError, IntegrityError, connection, transaction
+from django.db import DataError, IntegrityError, OperationalError, ProgrammingError, connection, transaction
 from psycopg.pq import TransactionStatus
 
 from ledger.models import Wallet
-from ledger.pipelining import Asked, HeldBack, go_ahead, pipelined_transaction
+from ledger.pipelining import Asked, pipelined_transaction
+from ledger.questions import Questions
 from tests import cluster
 from tests.waiting import wait_until
 
@@ -22,7 +25,7 @@ def table():
 
 
 def insert(cursor, number):
-    cursor.execute("INSERT INTO digits VALUES ($1::integer)", [number], prepare=True)
+    cursor.execute("INSERT INTO digits VALUES ($1::integer)", [number])
 
 
 def numbers():
@@ -116,7 +119,7 @@ def test_postgres_goes_ahead_with_what_it_was_told(table):
     """Somebody else sees it at work before we have waited for anything."""
     with pipelined_transaction() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(4711)")
-        go_ahead(cursor)
+        cursor.go_ahead()
         wait_until(somebody_has_the_lock)
         insert(cursor, 1)
 
@@ -134,7 +137,7 @@ def test_what_goes_ahead_and_fails_undoes_all(table):
         with pipelined_transaction() as cursor:
             insert(cursor, 1)
             insert(cursor, 1)
-            go_ahead(cursor)
+            cursor.go_ahead()
             insert(cursor, 2)
 
     with pytest.raises(IntegrityError):
@@ -145,24 +148,103 @@ def test_what_goes_ahead_and_fails_undoes_all(table):
 
 def test_nothing_is_sent_by_itself_that_can_go_along(table, monkeypatch):
     """Beside BEGIN, which wakes Postgres: what is asked first, and the rest with COMMIT."""
-    sent = []
-    send = HeldBack._put_together
-
-    def counted(self):
-        if self.command_queue:
-            sent.append(len(self.command_queue))
-        send(self)
-
     with pipelined_transaction() as cursor:
+        cursor.execute("SELECT 1").fetchone()
         insert(cursor, 0)
-    monkeypatch.setattr(HeldBack, "_put_together", counted)
+    steps = []
+    for step in ("ask", "go_ahead", "rows", "end"):
+        _noted(monkeypatch, step, steps)
     with pipelined_transaction() as cursor:
         cursor.execute("SELECT 1").fetchone()
         insert(cursor, 1)
         insert(cursor, 2)
 
-    # The last three and the end.
-    assert sent == [1, 1, 4]
+    # The last three and the end are one message: libpq keeps what it is told until it is to send, or has much.
+    assert steps == ["ask", "go_ahead", "ask", "rows", "ask", "ask", "ask", "end"]
+
+
+def _noted(monkeypatch, step, steps):
+    does = getattr(Questions, step)
+
+    def noted(self, *args, **kwargs):
+        steps.append(step)
+        return does(self, *args, **kwargs)
+
+    monkeypatch.setattr(Questions, step, noted)
+
+
+def test_a_statement_is_prepared_once_for_a_connection(table):
+    with pipelined_transaction() as cursor:
+        # Not there yet when it is asked the second time: it has two names then.
+        insert(cursor, 1)
+        insert(cursor, 2)
+    for number in range(3, 6):
+        with pipelined_transaction() as cursor:
+            insert(cursor, number)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE 'INSERT INTO digits%%'")
+        assert cursor.fetchone() == (2,)
+
+
+def test_what_failed_to_be_prepared_is_prepared_anew():
+    def ask():
+        with pipelined_transaction() as cursor:
+            return cursor.execute("SELECT number FROM digits").fetchall()
+
+    with pytest.raises(ProgrammingError):
+        ask()
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE TEMPORARY TABLE digits (number integer PRIMARY KEY)")
+        assert ask() == []
+        cursor.execute("DROP TABLE digits")
+
+
+def test_what_somebody_deallocated_is_prepared_anew(table):
+    def act():
+        with pipelined_transaction() as cursor:
+            return cursor.execute("SELECT 1").fetchone()
+
+    act()
+    with connection.cursor() as cursor:
+        cursor.execute("DEALLOCATE ALL")
+    with pytest.raises(ProgrammingError):
+        act()
+    assert act() == (1,)
+
+
+def test_the_driver_deallocates_nothing_of_ours(table):
+    def act(number):
+        with pipelined_transaction() as cursor:
+            insert(cursor, number)
+
+    act(1)
+    with transaction.atomic():
+        psycopg.RawCursor(connection.connection).execute("SELECT 1", prepare=True)
+        with transaction.atomic():
+            transaction.set_rollback(True)
+    act(2)
+    assert numbers() == [1, 2]
+
+
+def test_each_kind_of_value_comes_back_as_it_went():
+    now = datetime(2027, 3, 4, 5, 6, 7, 89, tzinfo=UTC)
+    values = [7, "a'b\\", b"\x00\xff", now, None]
+    asked = Asked("SELECT $1::bigint, $2::text, $3::bytea, $4::timestamptz, $5::bigint", values)
+    assert asked.row() == tuple(values)
+
+
+def test_a_connection_that_is_gone_is_not_used_again():
+    def act():
+        with pipelined_transaction() as cursor:
+            cursor.execute("SELECT 1").fetchone()
+            with psycopg.connect(cluster.superuser_dsn(cluster.database_name()), autocommit=True) as other:
+                other.execute("SELECT pg_terminate_backend(%s)", [connection.connection.info.backend_pid])
+            cursor.execute("SELECT 1").fetchone()
+
+    with pytest.raises(OperationalError):
+        act()
+    with pipelined_transaction() as cursor:
+        assert cursor.execute("SELECT 1").fetchone() == (1,)
 
 
 def test_a_question_is_answered_later_or_never():

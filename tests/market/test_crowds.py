@@ -194,11 +194,11 @@ class KilledCursor(PipelinedCursor):
         return super().copy(*args, **kwargs)
 
 
-# Statements of a process that knows no wallet yet: accounts, entering, public ids of both sides, orders, then one that
-# writes the rest; or ids and holds, four COPY, and one for the rest.
+# Statements of a process that knows no wallet yet: BEGIN, accounts, entering, public ids of both sides, orders, then
+# one that writes the rest; or ids and holds, four COPY, and one for the rest.
 POINTS = [
-    (1, [1, 1.5, 2, 2.5, 3, 4, 4.5, 5, 5.5, 6, 6.5]),
-    (70, [1, 2, 2.5, 3, 4, 4.5, 5, 5.5, 6, 6.5, 7, 8, 9, 10, 11, 11.5]),
+    (1, [1, 1.5, 2, 2.5, 3, 3.5, 4, 5, 5.5, 6, 6.5, 7, 7.5]),
+    (70, [1, 1.5, 2, 3, 3.5, 4, 5, 5.5, 6, 6.5, 7, 7.5, 8, 9, 10, 11, 12, 12.5]),
 ]
 
 

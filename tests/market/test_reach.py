@@ -6,6 +6,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from ledger.models import Wallet
+from ledger.pipelining import Cursor
 from market import known
 from market.known import accounts_for
 from market.loading import enter
@@ -68,7 +69,7 @@ def test_no_more_is_read_than_the_quantity_reaches():
         placed(instrument, maker, "SELL", 5, 200 + n)
 
     with transaction.atomic(), connection.cursor():
-        cursor = psycopg.RawCursor(connection.connection)
+        cursor = Cursor(connection.connection)
         loaded = enter(cursor, instrument.id, [new_order(instrument, taker, "BUY", 11, 300)], block=True)
 
     assert [order.limit_price for order in loaded.resting] == [200, 201, 202]
@@ -96,7 +97,7 @@ def test_accounts_that_went_with_a_transaction_are_opened_again():
 
     def remembered():
         with connection.cursor():
-            return accounts_for(psycopg.RawCursor(connection.connection), instrument.id, [wallet.id])[wallet.id]
+            return accounts_for(Cursor(connection.connection), instrument.id, [wallet.id])[wallet.id]
 
     with transaction.atomic():
         gone = remembered()
