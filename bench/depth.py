@@ -7,8 +7,6 @@ for the log: what is measured afterwards reads and writes the same rows.
 import os
 from typing import Any
 
-from bench.page import page_cost
-
 FEW, MANY = 10_000, 1_000_000
 
 # Away from where the flow trades, both sides in turn, a thousand orders a price.
@@ -42,8 +40,8 @@ _TRADE = """
 INSERT INTO market_trade
     (transfer_id, instrument_id, number, maker_id, taker_id, taker_side, price, quantity, traded_at)
 SELECT -%(instrument)s * 10000000::bigint - n, %(instrument)s, n, 1, 2, 'BUY', 9990 + n %% 20, 1 + n %% 7,
-    now() - (%(last)s - n) * interval '0.17 second'
-FROM generate_series(%(first)s::bigint, %(last)s::bigint) n
+    now() - (%(count)s - n) * interval '0.17 second'
+FROM generate_series(1, %(count)s::bigint) n
 """
 
 
@@ -60,19 +58,17 @@ def rest_deep(world: Any, count: int = MANY) -> None:
     _vacuum("market_order")
 
 
-def page_at(world: Any, user: Any, first: int, last: int) -> tuple[float, int]:
-    """Seconds and queries of the trading page once trades number `first` to `last` are there, too."""
+def trade_much(world: Any, count: int) -> None:
+    """So many trades, as they were folded into candles."""
     from market.prices.candles import fold_all
 
-    instrument = world.instrument
-    values = {"instrument": instrument.id, "first": first, "last": last}
+    values = {"instrument": world.instrument.id, "count": count}
     _as_superuser(
         (_TRADE, values),
-        ("UPDATE market_instrument SET last_trade = %(last)s, last_price = 10000 WHERE id = %(instrument)s", values),
+        ("UPDATE market_instrument SET last_trade = %(count)s, last_price = 10000 WHERE id = %(instrument)s", values),
     )
     _vacuum("market_trade")
     fold_all()
-    return page_cost(user, f"/market/{instrument.code}/")
 
 
 def _vacuum(table: str) -> None:

@@ -27,6 +27,9 @@ class Web:
     def bare(self, *, clients: int, seconds: float, seed: int) -> float:
         return self._requests("/bare/", clients, seconds, seed)
 
+    def bare_by_orm(self, *, clients: int, seconds: float, seed: int) -> float:
+        return self._requests("/bare/orm/", clients, seconds, seed)
+
     def orders(self, *, clients: int, seconds: float, seed: int) -> float:
         return self._requests("/api/v1/orders/", clients, seconds, seed)
 

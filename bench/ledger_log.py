@@ -11,7 +11,7 @@ from statistics import median
 from django.db import connection, connections
 
 from bench.ledger_world import LedgerWorld
-from bench.page import page_cost
+from bench.page import page_costs
 from bench.table import Row, say
 from ledger.models import Checkpoint, Entry, Leaf
 from ledger.proof.export import export_log
@@ -40,8 +40,7 @@ def log_rows(world: LedgerWorld, *, seconds: float, entries: int, before: tuple[
     world.seal()
     vacuum()
     large_size, large = _log_size(), _proof_seconds()
-    few, few_queries = page_cost(world.few, "/wallet/")
-    many, many_queries = page_cost(world.many, "/wallet/")
+    (few, few_queries), (many, many_queries) = page_costs([(world.few, "/wallet/"), (world.many, "/wallet/")])
     other = "time of the other"
     return [
         *rows,

@@ -33,6 +33,10 @@ def bare(clients: int) -> str:
     return f"a bare view that inserts a row, {clients} clients"
 
 
+def bare_by_orm(clients: int) -> str:
+    return f"the same by the ORM, {clients} clients"
+
+
 def over_http(clients: int) -> str:
     return f"ours over HTTP, {clients} clients"
 
@@ -46,8 +50,8 @@ def measure(*, rounds: int, seconds: float) -> list[Row]:
 
         say("Setting up: pgbench at scale 10, a thousand wallets, 10,000 resting orders …")
         pgbench, wallets = Pgbench(postgres), some_wallets()
-        names = ("H100-2098Q4", "B200-2098Q4", "A100-2098Q4", "H200-2098Q4")
-        ours, plain, deep, paged = (some_world(name, wallets) for name in names)
+        names = ("H100-2098Q4", "B200-2098Q4", "A100-2098Q4", "H200-2098Q4", "L4-2098Q4")
+        ours, plain, deep, few, many = (some_world(name, wallets) for name in names)
         # With traders of its own: on common ones each process would wait for the other's accounts.
         other = some_world("L40S-2098Q4", some_wallets())
         seeds = itertools.count(100, 100)
@@ -76,8 +80,9 @@ def measure(*, rounds: int, seconds: float) -> list[Row]:
         with served(ours, Path(folder)) as web:
             http: dict[str, Callable[[int], float]] = {}
             for count in HTTP_CLIENTS:
-                http[bare(count)] = lambda seed, n=count: web.bare(clients=n, seconds=seconds, seed=seed)  # type: ignore[misc]
-                http[over_http(count)] = lambda seed, n=count: web.orders(clients=n, seconds=seconds, seed=seed)  # type: ignore[misc]
+                ways = {bare(count): web.bare, over_http(count): web.orders, bare_by_orm(count): web.bare_by_orm}
+                for name, way in ways.items():
+                    http[name] = lambda seed, way=way, n=count: way(clients=n, seconds=seconds, seed=seed)  # type: ignore[misc]
             rounds_of(http)
         say("Setting up: a million resting orders in another book …")
         rest_deep(deep)
@@ -89,26 +94,30 @@ def measure(*, rounds: int, seconds: float) -> list[Row]:
         )
         rows = [_row(figures, name, PGBENCH) for name in points]
         rows += [_row(figures, BATCH, ORM), _row(figures, DEEP, BESIDE)]
-        rows += [_row(figures, over_http(count), bare(count)) for count in HTTP_CLIENTS]
+        for reference in (bare, bare_by_orm):
+            rows += [_row(figures, over_http(count), reference(count)) for count in HTTP_CLIENTS]
         # Latencies: how many raw inserts with their commits, by their median, fit into one quiet order.
         for name in (QUIET, SLOWEST):
             times = [raw / quiet for raw, quiet in zip(figures[RAW], figures[name], strict=True)]
             rows.append(Row(name, round(median(figures[name]), 1), round(median(times), 3), "time of a raw insert"))
-        return rows + _pages(paged)
+        return rows + _pages(few, many)
 
 
-def _pages(world: Any) -> list[Row]:
-    """The trading page with ten thousand trades, then with a million."""
+def _pages(few: Any, many: Any) -> list[Row]:
+    """The trading page of an instrument with ten thousand trades, in turn with that of one with a million."""
     from django.conf import settings
     from django.utils import timezone
 
-    from bench.depth import FEW, MANY, page_at
+    from bench.depth import FEW, MANY, trade_much
+    from bench.page import page_costs
     from portal.people.accounts import sign_up
 
     settings.ALLOWED_HOSTS = ["*"]
     reader = sign_up(email="reader@example.org", password=None, name="Reader", now=timezone.now(), verified=True)
-    time_few, queries = page_at(world, reader, 1, FEW)
-    time_many, most = page_at(world, reader, FEW + 1, MANY)
+    trade_much(few, FEW)
+    trade_much(many, MANY)
+    pages = [(reader, f"/market/{world.instrument.code}/") for world in (few, many)]
+    (time_few, queries), (time_many, most) = page_costs(pages)
     say(f"  the trading page: {queries} queries at {FEW:,} trades, {most} at {MANY:,}")
     name = f"trading page at {MANY:,} trades"
     return [
