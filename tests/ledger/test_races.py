@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
 from importlib import import_module
@@ -9,13 +10,14 @@ from uuid import UUID, uuid4
 
 import psycopg
 import pytest
-from django.db import DatabaseError, transaction
+from django.db import transaction
 from django.utils import timezone
 
+from ledger.door.loading import enter
 from ledger.door.posting import post_batch, post_single
 from ledger.door.requests import ISSUER, NewCapture, NewHold, NewRelease, NewTransfer, Request
 from ledger.governance.governing import change_wallet_policy
-from ledger.models import Account, Hold, Posting
+from ledger.models import Account, Hold
 from ledger.wallets import account_of
 from market.answers import NewOrder
 from market.orders import place_orders
@@ -23,6 +25,7 @@ from tests import cluster, full
 from tests.ledger.builders import FAR, attested, given, some_series, some_wallet
 from tests.ledger.races import CALLERS, Act, at_once, at_once_in_two_processes, close_pool
 from tests.market.builders import some_instrument, some_trader
+from tests.waiting import somebody_waits_for_a_lock, wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -209,36 +212,45 @@ def _cancel_all(instrument) -> None:
         cancel_order(order_id=order_id, now=timezone.now())
 
 
-def test_without_the_accounts_lock_the_rounds_find_an_overspend():
-    """A planted bug: the door's lock and the tables' checks are taken away, and the same rounds see it."""
+@contextmanager
+def without_the_accounts_lock(owner: psycopg.Connection) -> Iterator[None]:
+    """A planted bug: the door's lock and the tables' checks are taken away."""
     door = import_module("ledger.migrations.0006_door")
-    unlocked = door.ENTER.split("CREATE FUNCTION", 1)[1].replace(" FOR NO KEY UPDATE OF acc", "")
-    assert unlocked.count("FOR NO KEY") == 0
+    as_it_is = "CREATE OR REPLACE FUNCTION" + door.ENTER.split("CREATE FUNCTION", 1)[1]
+    assert " FOR NO KEY UPDATE OF acc" in as_it_is
+    owner.execute("ALTER TABLE ledger_account DROP CONSTRAINT account_available_not_negative")
+    owner.execute(as_it_is.replace(" FOR NO KEY UPDATE OF acc", ""))
+    try:
+        yield
+    finally:
+        owner.execute(as_it_is)
+        owner.execute(
+            "ALTER TABLE ledger_account ADD CONSTRAINT account_available_not_negative"
+            " CHECK (may_go_negative OR balance >= held)"
+        )
+
+
+@pytest.mark.parametrize("is_locked", [True, False])
+def test_two_who_meet_between_looking_and_writing_overspend_only_without_the_accounts_lock(is_locked, monkeypatch):
     ada, bob = accounts()
-    race, overspends = Race(), 0
     with psycopg.connect(cluster.dsn(cluster.database_name(), "hourglass_owner"), autocommit=True) as owner:
-        owner.execute("ALTER TABLE ledger_account DROP CONSTRAINT account_available_not_negative")
-        owner.execute("CREATE OR REPLACE FUNCTION" + unlocked)
-        try:
-            for number in range(0, 200, 10):
-                found = race.round(number, lambda _: moved(ada, bob, EACH))
-                balance, _ = state(ada)
-                overspends += found["CREATED"] > FIT or balance < 0
-                if overspends:
-                    break
-                post_batch([moved(bob, ada, AMOUNT - balance)])
-        except DatabaseError as error:
-            pytest.fail(f"the rounds failed instead of finding it: {error}")
-        finally:
-            owner.execute("CREATE OR REPLACE FUNCTION" + door.ENTER.split("CREATE FUNCTION", 1)[1])
+        looked: list[str] = []
+
+        def look_and_meet(cursor, rows):
+            book = enter(cursor, rows)
+            looked.append(rows[0].key)
+            wait_until(lambda: len(looked) == 2 or somebody_waits_for_a_lock())
+            return book
+
+        monkeypatch.setattr("ledger.door.posting.enter", look_and_meet)
+        with nullcontext() if is_locked else without_the_accounts_lock(owner):
+            asked = [moved(ada, bob, AMOUNT - 1, key=f"meet-{caller}") for caller in range(2)]
+            found = Counter(at_once(lambda caller: _outcome(asked[caller], alone=True), [0, 1]))
             balance, _ = state(ada)
+            monkeypatch.undo()
             if balance < 0:
                 post_batch([moved(bob, ada, -balance)])
-            owner.execute(
-                "ALTER TABLE ledger_account ADD CONSTRAINT account_available_not_negative"
-                " CHECK (may_go_negative OR balance >= held)"
-            )
 
-    print(f"without the lock: overspent after {race.requests} requests")
-    assert overspends
-    assert Posting.objects.filter(account=ada).exists()
+    assert len(looked) == 2
+    assert found == ({"CREATED": 1, "not_enough": 1} if is_locked else {"CREATED": 2})
+    assert balance == (1 if is_locked else AMOUNT - 2 * (AMOUNT - 1))
