@@ -1,5 +1,5 @@
-"""Transactions that wait for Postgres twice rather than four times: it begins while the first statement is made, and
-COMMIT goes along with the last where nothing is asked of that. And questions that it is at while we do something else.
+"""Transactions that wait for Postgres twice rather than four times: BEGIN goes along with the first statement, and
+COMMIT with the last where nothing is asked of that. And questions that it is at while we do something else.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -138,8 +138,7 @@ def pipelined_transaction() -> Iterator[Cursor]:
 
         with ours.execute_wrapper(leave_first):
             try:
-                # It wakes Postgres, and nobody waits for it.
-                cursor.execute("BEGIN").go_ahead()
+                cursor.execute("BEGIN")
                 yield cursor
                 if not ours.needs_rollback:
                     # Of this Django learns by the driver's state, and commits nothing more.
