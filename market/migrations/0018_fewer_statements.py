@@ -25,23 +25,13 @@ def _meets(side: str, limit: str) -> str:
         )"""
 
 
-def _meets_before(wanted: str, side: str, limit: str) -> str:
-    return f"""    IF {wanted} > 0 AND EXISTS (
-        SELECT 1 FROM market_order o WHERE o.instrument_id = p_instrument AND o.status = 'OPEN' AND o.side = '{side}' AND {limit}
-    ) THEN"""
+def _part(sql: str, start: str, end: str) -> str:
+    """From where it begins to before what follows."""
+    begin = sql.index(start)
+    return sql[begin : sql.index(end, begin)]
 
 
 _SELLS, _BUYS = ("SELL", "o.limit_price <= p_highest_buy"), ("BUY", "o.limit_price >= p_lowest_sell")
-_OWN_BEFORE = """    -- The caller's own: their ids; in `extra` those of orders asked for before, which are answered as they are.
-    IF cardinality(p_wallets) > 0 THEN
-        RETURN QUERY SELECT 4::smallint, array_agg(coalesce(k.id, nextval('market_order_id_seq'))), NULL::bigint[],
-            NULL::bigint[], NULL::bigint[], NULL::bigint[], NULL::bigint[], NULL::bigint[], array_agg(k.id), NULL::text[]
-        FROM unnest(p_wallets, p_clients) AS o (wallet, client)
-        LEFT JOIN market_order k ON k.wallet_id = o.wallet AND k.client_order_id = o.client;
-    END IF;
-"""
-_INBOX = "    IF {} THEN\n        SELECT 1, array_agg(o.id)"
-
 # With the head come the caller's own orders, and whether there is anything in the inbox, or in the book for them.
 ENTER = _with(
     _enter,
@@ -74,26 +64,23 @@ ENTER = _with(
     ) own WHERE""",
     ),
     (
-        _INBOX.format(
-            "EXISTS (SELECT 1 FROM market_order o WHERE o.instrument_id = p_instrument AND o.status = 'WAITING')"
-        ),
-        "    IF has_inbox THEN\n"
-        "        -- Its orders may reach further than the caller's.\n"
-        "        meets_sells := true;\n"
-        "        meets_buys := true;\n"
-        "        SELECT 1, array_agg(o.id)",
+        _part(_enter, "    IF EXISTS (SELECT 1 FROM market_order o", "        SELECT 1, "),
+        """    IF has_inbox THEN
+        -- Its orders may reach further than the caller's.
+        meets_sells := true;
+        meets_buys := true;
+""",
     ),
     (
-        _OWN_BEFORE,
-        """    -- The caller's own: their ids; in `extra` those of orders asked for before, which are answered as they are.
-    IF own_ids IS NOT NULL THEN
+        _part(_enter, "    IF cardinality(p_wallets) > 0 THEN", "\n    -- The part of the book"),
+        """    IF own_ids IS NOT NULL THEN
         r := (4, own_ids, NULL, NULL, NULL, NULL, NULL, NULL, own_known, NULL);
         RETURN NEXT r;
     END IF;
 """,
     ),
-    (_meets_before("p_buys", *_SELLS), "    IF p_buys > 0 AND meets_sells THEN"),
-    (_meets_before("p_sells", *_BUYS), "    IF p_sells > 0 AND meets_buys THEN"),
+    (_part(_enter, "    IF p_buys > 0 AND EXISTS", "        step :="), "    IF p_buys > 0 AND meets_sells THEN\n"),
+    (_part(_enter, "    IF p_sells > 0 AND EXISTS", "        step :="), "    IF p_sells > 0 AND meets_buys THEN\n"),
 )
 # The numbers of entries are needed before these only where there are trades to be told of them.
 WRITE = _with(
