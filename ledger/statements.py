@@ -1,5 +1,6 @@
-"""Statements in Postgres's own style of parameters, $1 and on, for psycopg.RawCursor: what is asked for again and again
-is sent as it stands, where the driver's own style is taken apart first, each time anew where there are many."""
+"""Statements in Postgres's own style of parameters, $1 and on, for the cursors of ledger.pipelining: what is asked for
+again and again is sent as it stands, where the driver's own style is taken apart first, each time anew where there are
+many."""
 
 from collections.abc import Sequence
 

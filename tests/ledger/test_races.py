@@ -231,26 +231,24 @@ def without_the_accounts_lock(owner: psycopg.Connection) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("is_locked", [True, False])
-def test_two_who_meet_between_looking_and_writing_overspend_only_without_the_accounts_lock(is_locked, monkeypatch):
-    ada, bob = accounts()
+def test_where_all_meet_between_looking_and_writing_a_round_sees_that_the_accounts_lock_is_gone(is_locked, monkeypatch):
+    race, (ada, bob) = Race(), accounts()
     with psycopg.connect(cluster.dsn(cluster.database_name(), "hourglass_owner"), autocommit=True) as owner:
-        looked: list[str] = []
+        looked: list[object] = []
 
         def look_and_meet(cursor, rows):
             book = enter(cursor, rows)
-            looked.append(rows[0].key)
-            wait_until(lambda: len(looked) == 2 or somebody_waits_for_a_lock())
+            looked.append(rows)
+            wait_until(lambda: len(looked) >= CALLERS or (is_locked and somebody_waits_for_a_lock()), 60)
             return book
 
         monkeypatch.setattr("ledger.door.posting.enter", look_and_meet)
         with nullcontext() if is_locked else without_the_accounts_lock(owner):
-            asked = [moved(ada, bob, AMOUNT - 1, key=f"meet-{caller}") for caller in range(2)]
-            found = Counter(at_once(lambda caller: _outcome(asked[caller], alone=True), [0, 1]))
+            found = race.round(1, lambda caller: moved(ada, bob, EACH, key=f"meet-{caller}"))
             balance, _ = state(ada)
             monkeypatch.undo()
             if balance < 0:
                 post_batch([moved(bob, ada, -balance)])
 
-    assert len(looked) == 2
-    assert found == ({"CREATED": 1, "not_enough": 1} if is_locked else {"CREATED": 2})
-    assert balance == (1 if is_locked else AMOUNT - 2 * (AMOUNT - 1))
+    assert found == ({"CREATED": FIT, "not_enough": CALLERS - FIT} if is_locked else {"CREATED": CALLERS})
+    assert balance == AMOUNT - found["CREATED"] * EACH
