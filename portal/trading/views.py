@@ -201,10 +201,13 @@ def amend(request: HttpRequest, order_id: int) -> HttpResponse:
 
 
 def _not_amended(request: HttpRequest, order: Order, said: str) -> HttpResponse:
+    """The refusal, and the terms as they were typed, open to be put right."""
+    typed = {name: request.POST.get(name, "") for name in AmendForm.base_fields}
+    refused = {"done": Outcome(said), "refused": True, "again": typed | {"order": order.id}}
     if request.headers.get("HX-Request"):
-        return _mine_again(request, order.instrument, order.wallet, Outcome(said), refused=True)
+        return _mine_fragment(request, order.instrument, order.wallet, refused)
     page = _page(request, order.instrument, TicketForm(initial=_start(request, order.instrument)))
-    return render(request, "trading/instrument.html", page | {"done": Outcome(said), "refused": True}, status=422)
+    return render(request, "trading/instrument.html", page | refused, status=422)
 
 
 @require_POST
@@ -225,10 +228,14 @@ def _mine_again(
 ) -> HttpResponse:
     """My orders as they are now, with what was done or why it was not."""
     if request.headers.get("HX-Request"):
-        context = _mine(request, found, wallet) | {"done": done, "refused": refused, "is_fragment": True}
-        return render(request, "trading/_mine.html", context, status=422 if refused else 200)
+        return _mine_fragment(request, found, wallet, {"done": done, "refused": refused})
     (messages.error if refused else messages.success)(request, _linked(done))
     return redirect("instrument", code=found.code)
+
+
+def _mine_fragment(request: HttpRequest, found: Instrument, wallet: Wallet, said: dict[str, object]) -> HttpResponse:
+    context = _mine(request, found, wallet) | said | {"is_fragment": True}
+    return render(request, "trading/_mine.html", context, status=422 if said["refused"] else 200)
 
 
 def _linked(done: Outcome) -> str:

@@ -245,3 +245,43 @@ def test_a_price_is_taken_from_the_book_and_an_order_amended_by_keyboard_alone(d
         wait_until(lambda: Order.objects.get(wallet=ada.wallet).quantity == 150)
         page.locator("#mine tbody tr", has_text="1.50").first.wait_for()
         assert page.faults == []
+
+
+def test_new_terms_are_not_taken_from_under_who_types_them(desk):
+    url, instrument, ada, _ = desk
+    order = placed(instrument, ada.wallet, "BUY", 200, 304).order_id
+    with chromium() as browser:
+        page = at_the_desk(browser, url, instrument, ada)
+        proved(page, instrument)
+        amend = page.get_by_label(f"Amend order {order}")
+        # A list asked for before the terms are opened is answered while they are typed.
+        asked = []
+        page.route("**/orders/", lambda route: asked.append(route), times=1)
+        page.evaluate("document.body.dispatchEvent(new CustomEvent('market-event'))")
+        wait_until(lambda: page.evaluate("true") and asked)
+        amend.focus()
+        page.keyboard.press("Enter")
+        page.keyboard.press("Tab")
+        page.keyboard.press("Control+A")
+        page.keyboard.type("1.5")
+        with page.expect_response("**/orders/"):
+            asked[0].continue_()
+        page.evaluate("new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
+        page.keyboard.type("0")
+        assert page.locator(f"#amend-{order}-quantity").input_value() == "1.50"
+
+        # Refused, they stay as typed, and the focus with them.
+        page.keyboard.press("Control+A")
+        page.keyboard.type("99999")
+        page.keyboard.press("Enter")
+        page.locator("#mine-done [role=alert]").wait_for()
+        wait_until(lambda: page.evaluate("document.activeElement.id") == f"amend-{order}-quantity")
+        assert page.locator(f"#amend-{order}-quantity").input_value() == "99999"
+
+        # Put away, the list is fetched again as it is.
+        page.keyboard.press("Escape")
+        assert page.evaluate("document.activeElement.id") == f"amend-{order}"
+        page.locator(f"details.amend[open] #amend-{order}").wait_for(state="detached")
+        wait_until(lambda: page.locator(f"#amend-{order}-quantity").input_value() == "2.00")
+        (noted,) = page.faults
+        assert "422" in noted, "the refused terms, which the console notes"

@@ -1,5 +1,7 @@
 """Market list, instrument page, ticket, preview, my orders: what they answer."""
 
+import re
+
 import pytest
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
@@ -226,6 +228,13 @@ def test_the_ticket_places_every_kind(client, instrument, ada):
     assert b"added to the book only" in crossing.content
 
 
+def amendment_in(answer):
+    """Whether the one order's new terms are open to be typed, and what stands in them."""
+    terms = answer.content.decode().partition('<details class="amend"')[2].partition("</details>")[0]
+    fields = {name: re.search(rf'name="{name}".*? value="(.*?)"', terms)[1] for name in ("quantity", "limit_price")}
+    return {"open": " open>" in terms, **fields}
+
+
 def test_an_order_is_amended_in_place_and_a_refused_one_stays(client, instrument, ada):
     client.post(reverse("place-order", args=[instrument.code]), typed())
     order = Order.objects.get()
@@ -236,11 +245,19 @@ def test_an_order_is_amended_in_place_and_a_refused_one_stays(client, instrument
     order.refresh_from_db()
     assert (order.quantity, order.limit_price) == (150, 300)
     for wrong in ({"quantity": "1.505", "limit_price": "3"}, {"quantity": "99999", "limit_price": "3"}, {}):
-        answer = client.post(amend, wrong, **HTMX)
-        assert answer.status_code == 422
-        assert b'role="alert"' in answer.content
+        for headers in (HTMX, {}):
+            answer = client.post(amend, wrong, **headers)
+            assert answer.status_code == 422
+            assert b'role="alert"' in answer.content
+            terms = amendment_in(answer)
+            assert terms == {"open": True, "quantity": "", "limit_price": ""} | wrong, "as typed, to be put right"
     order.refresh_from_db()
     assert (order.quantity, order.limit_price) == (150, 300)
+    assert amendment_in(client.get(reverse("instrument", args=[instrument.code]))) == {
+        "open": False,
+        "quantity": "1.50",
+        "limit_price": "3.00",
+    }
     assert client.post(amend, {"quantity": "x"}).status_code == 422
     assert client.post(amend, {"quantity": "1.40", "limit_price": "3.00"}).status_code == 302
 

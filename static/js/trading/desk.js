@@ -8,10 +8,10 @@ import { bindKeys } from "./keys.js";
 import { keep, kept } from "./keeping.js";
 import { Figures } from "./figures.js";
 import { Ladder } from "./ladder.js";
+import { LATER, SOON, changed, touchesMine } from "./mine.js";
 import { Stream } from "./stream.js";
 import { Tape } from "./tape.js";
 
-const [SOON, LATER] = [250, 5000];
 const desk = document.getElementById("desk");
 const streams = JSON.parse(document.getElementById("streams").textContent);
 const chart = new PriceChart(document.getElementById("price-chart"), document.getElementById("candles"));
@@ -98,29 +98,6 @@ function draw() {
     tape.draw();
     chart.draw();
   });
-}
-
-/** My orders may have changed: their fragment listens for this. Told soon where an event touches one of them, or an
- *  auction is on, and otherwise now and then: what they are worth. */
-let telling = null;
-let toldAt = 0;
-function changed(delay) {
-  const at = performance.now() + delay;
-  if (telling && toldAt <= at) return;
-  clearTimeout(telling);
-  toldAt = at;
-  telling = setTimeout(() => {
-    telling = null;
-    // Somebody is typing new terms: the list is fetched anew once they are sent or put away.
-    if (document.querySelector("#mine details.amend[open]")) return changed(SOON);
-    document.body.dispatchEvent(new CustomEvent("market-event"));
-  }, delay);
-}
-
-function touchesMine(event) {
-  if (document.querySelector("#phase[data-auction]")) return true;
-  const own = [...document.querySelectorAll("#mine [data-open]")].map(({ dataset }) => `${dataset.side} ${dataset.price}`);
-  return own.length > 0 && event.levels.some(([side, price]) => own.includes(`${side} ${price}`));
 }
 
 function stale(isStale) {

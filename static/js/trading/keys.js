@@ -1,6 +1,7 @@
 // Keys of the trading page. Letters can be switched off (WCAG 2.1.4), and the choice is kept in this browser.
 
 import { keep, kept } from "./keeping.js";
+import { putAway } from "./mine.js";
 
 const sheet = document.getElementById("keys");
 const letters = document.getElementById("keys-letters");
@@ -41,7 +42,7 @@ export function bindKeys({ group, interval }) {
   letters.addEventListener("change", () => keep("letter-keys", letters.checked ? "on" : "off"));
   document.getElementById("keys-open").addEventListener("click", () => sheet.showModal());
   document.addEventListener("keydown", (event) => {
-    if (event.key === "Escape" && event.target.closest("#ticket, #alerts, #mine")) event.target.blur();
+    if (event.key === "Escape" && !putAway(event.target) && event.target.closest("#ticket, #alerts, #mine")) event.target.blur();
     if (event.ctrlKey || event.altKey || event.metaKey || sheet.open || !letters.checked) return;
     if (event.target.closest("input:not([type=radio], [type=checkbox]), select, textarea, [contenteditable]")) return;
     const act = acts[event.key.toLowerCase()];
