@@ -7,22 +7,22 @@ from django.conf import settings
 from django.urls import reverse
 
 from ledger.models import Account, Wallet
+from market.answers import NewOrder
 from market.auctions.reads import auction_state
 from market.bands import BASIS_POINTS
 from market.errors import sentence_for
 from market.models import GPU_SECONDS_PER_LOT, HIGHEST_PRICE, Instrument, Order, Trade
 from market.offerings.allotting import open_offering
 from market.positions import Position
+from market.preview import Preview, preview_order
 from market.prices.candles import INTERVALS, Bar
 from market.reads import (
     DEPTH_LEVELS,
     DayFigures,
     Level,
-    Preview,
     Snapshot,
     day_figures,
     depth,
-    preview_order,
     recent_trades,
 )
 from portal.trading.lives import lives
@@ -244,9 +244,9 @@ def orders_of(wallet: Wallet, instrument: Instrument) -> dict[str, object]:
     }
 
 
-def ticket_preview(*, instrument: Instrument, wallet: Wallet, order: dict[str, object]) -> TicketPreview:
+def ticket_preview(*, instrument: Instrument, wallet: Wallet, order: NewOrder) -> TicketPreview:
     """Cost, balance after, worst price: what the ticket says before anything is sent."""
-    preview = preview_order(instrument=instrument, wallet_id=wallet.id, **order)  # type: ignore[arg-type]
+    preview = preview_order(instrument=instrument, order=order)
     accounts = wallet_accounts(wallet, instrument)
     is_buy = preview.side == Order.Side.BUY
     account = accounts["money" if is_buy else "tokens"]
@@ -254,6 +254,6 @@ def ticket_preview(*, instrument: Instrument, wallet: Wallet, order: dict[str, o
     before = account.available if account else 0
     pays = preview.filled_value + preview.fees if is_buy else tokens
     receives = tokens if is_buy else preview.filled_value - preview.fees
-    protection = int(str(order["limit_price"])) if order.get("kind") == Order.Kind.MARKET else None
+    protection = order.limit_price if order.kind == Order.Kind.MARKET else None
     after = before - pays - preview.held_amount
     return TicketPreview(preview, pays, receives, before, after, instrument, protection)

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 from ledger.errors import Refusal
 from ledger.models import Wallet
 from market.amending import amend_order
-from market.answers import PlacedOrder
+from market.answers import NewOrder, PlacedOrder
 from market.errors import sentence_for
 from market.models import Instrument, Order
 from market.orders import cancel_order, cancel_orders, place_order
@@ -153,8 +153,9 @@ def _previewed(request: HttpRequest, found: Instrument, form: TicketForm) -> dic
     protection = protection_price(found, form.cleaned_data["side"]) if form.at_market else None
     if form.at_market and protection is None:
         return {"nothing_to_meet": True}
-    order = form.order(protection)
-    return {"ticket": ticket_preview(instrument=found, wallet=acting_wallet(request), order=order)}
+    wallet = acting_wallet(request)
+    order = NewOrder(found.id, wallet.id, client_order_id="", **form.order(protection))
+    return {"ticket": ticket_preview(instrument=found, wallet=wallet, order=order)}
 
 
 @require_safe

@@ -8,7 +8,7 @@ from market.bands import band
 from market.models import Instrument, InstrumentChange, Order, Trade
 from market.orders import place_orders
 from market.phases import clock
-from market.reads import preview_order
+from market.preview import preview_order
 from tests.market.builders import (
     assert_value_is_conserved,
     auction_over,
@@ -124,9 +124,7 @@ def test_the_preview_trades_no_further_than_the_band(market):
     instrument, _, bob = market
     instrument.refresh_from_db()
 
-    said = preview_order(
-        instrument=instrument, wallet_id=bob.id, side="BUY", limit_price=1100, quantity=14, time_in_force="GTC"
-    )
+    said = preview_order(instrument=instrument, order=new_order(instrument, bob, "BUY", 14, 1100))
 
     assert (said.filled_quantity, said.rest_quantity) == (9, 5)
 

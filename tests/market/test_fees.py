@@ -13,7 +13,7 @@ from market.bands import fee
 from market.errors import BadRule
 from market.models import GPU_SECONDS_PER_LOT, InstrumentChange, Order, Trade
 from market.orders import place_orders
-from market.reads import preview_order
+from market.preview import preview_order
 from market.rules import change_rules
 from tests.market.builders import (
     account,
@@ -121,9 +121,7 @@ def test_the_preview_says_the_fee_that_the_order_then_pays(market):
     instrument, ada, bob = market
     placed(instrument, ada, "SELL", 7, 333)
 
-    said = preview_order(
-        instrument=instrument, wallet_id=bob.id, side="BUY", limit_price=400, quantity=7, time_in_force="GTC"
-    )
+    said = preview_order(instrument=instrument, order=new_order(instrument, bob, "BUY", 7, 400))
 
     assert said.fees == 5 == placed(instrument, bob, "BUY", 7, 400).fees_paid
 

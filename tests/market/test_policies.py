@@ -8,7 +8,7 @@ from django.utils import timezone
 from ledger.models import Wallet
 from market.models import GPU_SECONDS_PER_LOT, Instrument, Order, Trade
 from market.orders import place_orders
-from market.reads import preview_order
+from market.preview import preview_order
 from tests.ledger.builders import ruled
 from tests.market.builders import (
     account,
@@ -29,10 +29,8 @@ def limited(instrument: Instrument, lots: int) -> None:
 
 
 def foretold(instrument: Instrument, wallet: Wallet, side: str, quantity: int, price: int) -> str:
-    return preview_order(
-        instrument=Instrument.objects.select_related("asset", "price_asset").get(id=instrument.id),
-        wallet_id=wallet.id, side=side, limit_price=price, quantity=quantity, time_in_force="GTC",
-    ).reason  # fmt: skip
+    now_it_is = Instrument.objects.select_related("asset", "price_asset").get(id=instrument.id)
+    return preview_order(instrument=now_it_is, order=new_order(instrument, wallet, side, quantity, price)).reason
 
 
 def test_a_position_limit_counts_what_one_has_and_bids_for():

@@ -9,8 +9,9 @@ from ledger.models import Account
 from ledger.wallets import freeze_wallet
 from market.instruments import halt_instrument
 from market.models import Instrument
-from market.reads import day_figures, depth, preview_order, price_history, recent_trades
-from tests.market.builders import available, placed, some_instrument, some_trader
+from market.preview import preview_order
+from market.reads import day_figures, depth, price_history, recent_trades
+from tests.market.builders import available, new_order, placed, some_instrument, some_trader
 
 pytestmark = pytest.mark.django_db
 
@@ -85,9 +86,8 @@ def test_the_preview_says_what_then_happens(side, price, quantity, tif):
         placed(instrument, wallet, a_side, size, at)
     for wallet, size, at in [(bob, 6, 100), (ada, 5, 99)]:
         placed(instrument, wallet, "BUY", size, at)
-    order = {"side": side, "limit_price": price, "quantity": quantity, "time_in_force": tif}
 
-    said = preview_order(instrument=instrument, wallet_id=me.id, **order)
+    said = preview_order(instrument=instrument, order=new_order(instrument, me, side, quantity, price, tif))
     before = Account.objects.get(wallet=me, asset_id=instrument.price_asset_id).held
     done = placed(instrument, me, side, quantity, price, time_in_force=tif)
 
@@ -105,16 +105,13 @@ def test_a_preview_says_why_the_order_would_be_rejected_and_what_it_would_cost()
     instrument = some_instrument()
     ada, poor = some_trader(instrument), some_trader(instrument, "Poor", credits=10, lots=0)
     placed(instrument, ada, "SELL", 5, 100)
-    order = {"side": "BUY", "limit_price": 100, "quantity": 5, "time_in_force": "GTC"}
+    poors, adas = (new_order(instrument, wallet, "BUY", 5, 100) for wallet in (poor, ada))
 
-    short = preview_order(instrument=instrument, wallet_id=poor.id, **order)
+    short = preview_order(instrument=instrument, order=poors)
     freeze_wallet(wallet_id=poor.id, reason="Asked for.", now=timezone.now())
-    frozen = preview_order(instrument=instrument, wallet_id=poor.id, **order)
-    halted = preview_order(
-        instrument=halt_instrument(instrument_id=instrument.id, reason="", now=timezone.now()),
-        wallet_id=ada.id,
-        **order,
-    )
+    frozen = preview_order(instrument=instrument, order=poors)
+    as_halted = halt_instrument(instrument_id=instrument.id, reason="", now=timezone.now())
+    halted = preview_order(instrument=as_halted, order=adas)
 
     assert (short.reason, short.filled_value, short.worst_price) == ("not_enough", 500, 100)
     assert frozen.reason == "wallet_frozen"
