@@ -37,11 +37,12 @@ def outcome_of(placed: PlacedOrder) -> Outcome:
     return Outcome(sentence(placed), list(_entries(order)))
 
 
-def changes_of(order: Order) -> list[Named]:
-    """The newest entry by which what this wallet's orders of the instrument hold has changed: that of an amendment or a
-    cancellation of just now."""
-    found = next((entry.id for entry in _holds_of(order).order_by("-id") if _sides_of(entry, order)), None)
-    return [] if found is None else [Named(found, _("What is set aside: ledger entry %(id)s") % {"id": found})]
+def changes_of(*orders: Order) -> list[Named]:
+    """The newest entries by which what these orders' wallets hold for the instrument's orders has changed: those of an
+    amendment or a cancellation of just now."""
+    newest = (next((e.id for e in _holds_of(order).order_by("-id") if _sides_of(e, order)), None) for order in orders)
+    found = sorted({entry for entry in newest if entry is not None})
+    return [Named(entry, _("What is set aside: ledger entry %(id)s") % {"id": entry}) for entry in found]
 
 
 def sentence(placed: PlacedOrder) -> str:

@@ -216,12 +216,14 @@ def _not_amended(request: HttpRequest, order: Order, said: str) -> HttpResponse:
 def cancel_all(request: HttpRequest, code: str) -> HttpResponse:
     """Take all of my orders in this series out of the book."""
     found, wallet = _instrument(code), acting_wallet(request)
+    mine = Order.objects.filter(wallet=wallet, instrument=found).unfinished()
+    one_a_side = list(mine.order_by("side").distinct("side").select_related("wallet", "account__asset", "instrument"))
     try:
         count = cancel_orders(wallet_id=wallet.id, instrument_id=found.id)
     except Refusal as refusal:
         return _mine_again(request, found, wallet, Outcome(str(refusal)), refused=True)
     said = ngettext("%(n)d order is cancelled.", "%(n)d orders are cancelled.", count) % {"n": count}
-    return _mine_again(request, found, wallet, Outcome(said))
+    return _mine_again(request, found, wallet, Outcome(said, changes_of(*one_a_side)))
 
 
 def _mine_again(

@@ -187,6 +187,20 @@ def test_amending_and_cancelling_lead_to_what_they_changed_of_what_is_set_aside(
     assert 'role="alert"' in again.content.decode()
 
 
+def test_cancelling_all_leads_to_what_it_changed_on_either_side(client, instrument, ada):
+    for number, (side, price) in enumerate([("BUY", "11.00"), ("BUY", "10.00"), ("SELL", "12.00")]):
+        typed = ticket(side=side, limit_price=price, client_order_id=f"all-{number}")
+        client.post(reverse("place-order", args=[instrument.code]), typed)
+    cancel = reverse("cancel-all", args=[instrument.code])
+
+    done, nothing = client.post(cancel, **HTMX), client.post(cancel, **HTMX)
+
+    sides = [side.amount for _, entry in entries(done) for side in parse(bytes(entry.body)).postings]
+    assert sorted(sides) == [-14 * (1100 + 1000), -14 * GPU_SECONDS_PER_LOT]
+    assert {said for said, _ in entries(done)} == {"What is set aside"}
+    assert (entries(nothing), "0 orders are cancelled" in nothing.content.decode()) == ([], True)
+
+
 def test_an_order_that_is_done_leads_to_its_trades_alone(client, instrument, ada):
     placed(instrument, some_trader(instrument, "Bob"), "SELL", 14, 1000)
 
