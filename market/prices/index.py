@@ -5,7 +5,8 @@ file's dense BF16 TFLOPS. Of a UTC day count all trades in these series but flag
 within seven days after it: what runs out is not the price of a GPU-hour. The price is their volume-weighted average,
 per GPU-hour, and per PFLOP-hour by dividing by the file's figure. With fewer than 3 trades or less than 1 GPU-hour the
 last price of at most seven days before is carried and says so; after that there is none. Over all classes there is a
-price per PFLOP-hour alone, of the day's own trades. Prices are in 1/10,000 credit, rounded to the nearest, halves up.
+price per PFLOP-hour alone, of the classes with enough trades of the day itself. Prices are in 1/10,000 credit, rounded
+to the nearest, halves up.
 """
 
 import hashlib

@@ -51,9 +51,8 @@ def an_a100() -> Instrument:
     return open_instrument(asset_id=series.id, now=now)
 
 
-def with_trades(instrument: Instrument, around: int, chance: random.Random, rows: int = 200) -> None:
-    """Over the last days; on one of them too few for a price of the A100."""
-    now = database_now()
+def with_trades(instrument: Instrument, around: int, chance: random.Random, *, now: datetime, rows: int = 200) -> None:
+    """Evenly over the days before `now`: the earlier the first of them begins, the more of them are in it."""
     Trade.objects.bulk_create(
         Trade(
             transfer_id=10**9 + 10**6 * instrument.id + number, instrument=instrument, number=number, maker_id=1,
@@ -71,8 +70,15 @@ def rounded(amount: Fraction) -> int:
     return floor(amount + Fraction(1, 2))
 
 
+def in_credits(price: int | None) -> str:
+    return "" if price is None else f"{price // 10_000}.{price % 10_000:04d}"
+
+
 def by_hand() -> dict[tuple[str, str], tuple[int, int]]:
-    """Prices of a GPU-hour and of a PFLOP-hour in 1/10,000 credit, by day and class, from trades and flags alone."""
+    """Prices of a GPU-hour and of a PFLOP-hour in 1/10,000 credit, by day and class, from trades and flags alone.
+
+    No price of fewer than three trades, or of less than a GPU-hour; what a class has no price of is in none of all.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
             """
@@ -87,7 +93,11 @@ def by_hand() -> dict[tuple[str, str], tuple[int, int]]:
         groups: dict[tuple[date, str], list[tuple[int, int, int]]] = defaultdict(list)
         for day, name, tflops, price, quantity in cursor.fetchall():
             groups[day, name].append((tflops, price, quantity))
-            groups[day, "ALL"].append((tflops, price, quantity))
+    for key, rows in list(groups.items()):
+        if len(rows) < 3 or sum(quantity for *_, quantity in rows) < 100:
+            del groups[key]
+        else:
+            groups[key[0], "ALL"] += rows
     found = {}
     for (day, name), rows in groups.items():
         credits = sum(Fraction(price * quantity, 10_000) for _, price, quantity in rows)
@@ -97,31 +107,36 @@ def by_hand() -> dict[tuple[str, str], tuple[int, int]]:
     return found
 
 
-def test_the_published_files_say_what_the_trades_say_and_the_public_key_alone_proves_them(client: Client):
+@pytest.mark.parametrize(("hour", "priced"), [(12, 2 * (DAYS + 1)), (23, 2 * DAYS)], ids=["noon", "before midnight"])
+def test_the_published_files_say_what_the_trades_say_and_the_public_key_alone_proves_them(
+    client: Client, hour: int, priced: int
+):
+    # Of the first day an hour was traded, or twelve: too little for a price, or enough.
+    now = (database_now() - timedelta(days=1)).replace(hour=hour, minute=0)
     chance = random.Random(20261123)
-    with_trades(some_instrument(), 250, chance)
-    with_trades(an_a100(), 120, chance)
-    publish_index(configured_sealer(), now=database_now())
+    with_trades(some_instrument(), 250, chance, now=now)
+    with_trades(an_a100(), 120, chance, now=now)
+    publish_index(configured_sealer(), now=now)
     expected = by_hand()
 
     answers = {name: client.get(f"/index/{name}").content for name in ("index.json", "index.csv", "index.note")}
-    said, compared = json.loads(answers["index.json"]), 0
-    days = said if isinstance(said, list) else said["days"]
+    days, compared = json.loads(answers["index.json"]), 0
+    assert len(days) == DAYS + 1
     for one in days:
         for each in one["classes"]:
-            if each["basis"] == "TRADES":
-                prices = expected[one["day"], each["gpu_class"]]
+            prices = expected.get((one["day"], each["gpu_class"]))
+            assert (each["basis"] == "TRADES") == (prices is not None)
+            if prices is not None:
                 assert (each["per_gpu_hour"], each["per_pflop_hour"]) == prices
                 compared += 1
-        assert one["all_per_pflop_hour"] == expected[one["day"], "ALL"][1]
+        assert one["all_per_pflop_hour"] == expected.get((one["day"], "ALL"), (None, None))[1]
+    assert compared == priced
     for row in csv.DictReader(io.StringIO(answers["index.csv"].decode())):
-        hour, work = expected.get((row["day"], row["class"]), (None, None))
+        per_hour, per_work = expected.get((row["day"], row["class"]), (None, None))
         if row["class"] == "ALL":
-            assert row["cr_per_pflop_hour"] == f"{work // 10_000}.{work % 10_000:04d}"
+            assert row["cr_per_pflop_hour"] == in_credits(per_work)
         elif row["basis"] == "TRADES":
-            assert row["cr_per_gpu_hour"] == f"{hour // 10_000}.{hour % 10_000:04d}"
-    print(f"{compared} prices of {len(days)} days agree")
-    assert compared >= 2 * DAYS
+            assert row["cr_per_gpu_hour"] == in_credits(per_hour)
 
     name, _, encoded = client.get("/log/key").content.decode().strip().split("+", 2)
     key = Ed25519PublicKey.from_public_bytes(base64.b64decode(encoded)[1:])
