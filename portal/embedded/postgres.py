@@ -75,8 +75,7 @@ class EmbeddedPostgres:
     def stop(self) -> None:
         if self.is_running():
             self._run("pg_ctl", "stop", "-w", "-m", "fast", "-D", str(self.data))
-        if self._socket_link.exists():
-            shutil.rmtree(self.socket_dir, ignore_errors=True)
+        self._drop_socket_dir()
 
     def is_running(self) -> bool:
         if not (self.data / "postmaster.pid").exists() or not self._socket_link.exists():
@@ -117,11 +116,17 @@ class EmbeddedPostgres:
                 connection.execute(f"CREATE ROLE {APP_ROLE} LOGIN IN ROLE {APP_GROUP}")
 
     def _new_socket_dir(self) -> Path:
-        # Socket paths over about 100 characters fail, so not below `home`; the folder's mode is its protection.
+        # Socket paths over about 100 characters fail, so not below `home`; the folder's mode is its protection. That of
+        # a server that was killed is still there.
+        self._drop_socket_dir()
         path = Path(tempfile.mkdtemp(prefix="hg-pg-"))
         self._own(path)
         self._socket_link.write_text(str(path))
         return path
+
+    def _drop_socket_dir(self) -> None:
+        if self._socket_link.exists():
+            shutil.rmtree(self.socket_dir, ignore_errors=True)
 
     def _run(self, program: str, *arguments: str) -> None:
         done = self._call(program, *arguments)

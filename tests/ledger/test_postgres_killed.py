@@ -84,9 +84,11 @@ def test_postgres_killed_under_load_loses_nothing_it_acknowledged(postgres: Embe
         for _ in range(KILLS):
             seen = lines(file)
             until(lambda: lines(file) > seen + 100)  # noqa: B023
+            sockets = postgres.socket_dir
             kill(postgres)
             postgres.start()
             point_at(postgres, tmp_path)
+            assert not sockets.exists(), "what the killed server left is cleared away"
     finally:
         assert load.stdin is not None
         load.stdin.close()
