@@ -101,6 +101,7 @@ MIDDLEWARE = [
     "csp.middleware.CSPMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "portal.people.middleware.NulFindsNothing",
     "portal.people.middleware.SessionsSeen",
     "portal.people.middleware.AuditorsWriteNothing",
     "portal.people.middleware.AdminPolicy",

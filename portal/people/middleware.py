@@ -6,7 +6,7 @@ from collections.abc import Callable
 from allauth.usersessions.middleware import UserSessionsMiddleware
 from django.core.cache import cache
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from redis.exceptions import RedisError
 
@@ -56,6 +56,20 @@ def _first_this_minute(session_key: str) -> bool:
         return bool(cache.add(f"seen:{name}", 1, timeout=60))
     except RedisError:
         return True
+
+
+class NulFindsNothing:
+    """No text of Postgres can hold a NUL, and asking for one is an error there: an address with one is not found."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_view(self, request: HttpRequest, *_args: object) -> None:
+        if "\0" in request.path or "%00" in request.META.get("QUERY_STRING", ""):
+            raise Http404
 
 
 class AuditorsWriteNothing:
