@@ -163,11 +163,18 @@ class LocalEngine:
 
     def _bury(self, directory: Path, record: dict[str, Any]) -> None:
         """End what a dead runner left running and say in its place how it ended."""
-        alive = os.open(directory / "job.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        alive, group = os.open(directory / "job.lock", os.O_RDWR | os.O_CREAT, 0o600), directory / "group"
+        deadline = time.monotonic() + PATIENCE_SECONDS
         try:
-            # Held by the job's processes alone: the number on record is still theirs.
-            if not local_runner.taken(alive):
-                local_runner.kill_group(int((directory / "group").read_text()), signal.SIGKILL)
+            # Held by the job's processes alone: the number on record is still theirs. It is their first act to put it
+            # there, and the runner may have died before that.
+            while not local_runner.taken(alive):
+                if group.exists():
+                    local_runner.kill_group(int(group.read_text()), signal.SIGKILL)
+                    break
+                if time.monotonic() > deadline:
+                    raise EngineUnreachable("A job whose runner died has not said which processes are its own.")
+                time.sleep(0.02)
         finally:
             os.close(alive)
         draft = directory / "state.json.buried"

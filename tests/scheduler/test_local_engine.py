@@ -1,8 +1,10 @@
 """What only the engine on this machine does: it counts GPU slots, and knows a dead runner from a live one."""
 
+import fcntl
 import json
 import os
 import signal
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -118,6 +120,31 @@ def test_a_record_that_cannot_be_read_concludes_nothing_and_keeps_nobody_else_wa
     assert "cannot be read" in look.reason
     with pytest.raises(BadOutput):
         engine.usage("hg-broken", since=START)
+
+
+def test_a_job_whose_runner_died_before_it_said_its_number_is_waited_for(engine: LocalEngine, monkeypatch) -> None:
+    directory = request(engine, "a", "true").directory
+    record = {"job_id": "1", "name": "hg-a", "state": "RUNNING", "reason": "", "pid": 0, "gpus": 1, "exit_code": 0}
+    times = {"submitted_at": 1.0, "started_at": 2.0, "ended_at": None, "elapsed": 0}
+    (directory / "state.json").write_text(json.dumps(record | times))
+    # What the dead runner left: a process that has the job's lock, and has not come to its first act.
+    with (directory / "job.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        left = subprocess.Popen(["/bin/sleep", "1000"], start_new_session=True, pass_fds=[lock.fileno()])
+    waits = []
+
+    def first_act(seconds: float) -> None:
+        waits.append(seconds)
+        (directory / "group").write_text(str(left.pid))
+
+    monkeypatch.setattr("scheduler.engines.local.time.sleep", first_act)
+    try:
+        (job,) = engine.look(["hg-a"], since=START).jobs["hg-a"]
+    finally:
+        left.kill()
+
+    assert (job.phase, len(waits), left.wait()) == (Phase.ENDED, 1, -signal.SIGKILL)
+    assert json.loads((directory / "state.json").read_text())["state"] == "NODE_FAIL"
 
 
 def test_the_worker_has_no_child_to_bury(engine: LocalEngine) -> None:
