@@ -19,6 +19,8 @@ from ledger.transfers import grant, issue
 from market.answers import NewOrder
 from market.instruments import open_instrument
 from market.models import LOTS_PER_GPU_HOUR, Instrument
+from market.offerings.models import Offering
+from market.offerings.offering import offer_series
 from market.orders import place_orders
 from portal.demo import people
 from portal.demo.series import GPU_TYPES, GPUS_PER_NODE, GpuType, quarters
@@ -31,6 +33,8 @@ from scheduler.models import ResourceClass
 ISSUED_GPU_HOURS = 40_000
 RESEARCHER_GPU_HOURS = 60
 TRADER_GPU_HOURS = 1_500
+# Who has less of all series together is a small holder in the demo's offering: researchers who do not trade all day.
+SMALL_GPU_HOURS = 1_000
 Role = Membership.Role
 
 
@@ -60,6 +64,7 @@ def make_world() -> World:
     hand_out(world)
     make_cohorts(world)
     make_orders(world)
+    offer(world)
     person(world, "oli", Role.OPERATOR, None)
     return world
 
@@ -266,6 +271,32 @@ def make_orders(world: World) -> None:
             for number, (name, quote, waits) in enumerate(rows)
         ]  # fmt: skip
     place_orders(orders)
+
+
+def offer(world: World) -> None:
+    """A department offers of next quarter's scarcest series, and the simulated traders bid for more than there is: an
+    auction for the first minutes, and afterwards what everybody was given."""
+    series, (code, (gpu, asset)) = list(enumerate(world.series.items()))[-1]
+    instrument = Instrument.objects.get(asset=asset)
+    if Offering.objects.filter(instrument=instrument).exists():
+        return
+    lots = trader_hours(share_of(world, asset)) * LOTS_PER_GPU_HOUR
+    offer_series(
+        instrument_id=instrument.id, wallet_id=world.departments["language-models"].wallet.id, quantity=lots,
+        reserve_price=gpu.price * 95 // 100, set_aside_percent=20, small_below=SMALL_GPU_HOURS * LOTS_PER_GPU_HOUR,
+        collect_seconds=150, no_cancel_seconds=30, reason="The first nodes of next quarter.",
+        by_id=world.people["ada"].id, now=timezone.now(),
+    )  # fmt: skip
+    takers = [name for trader, name in enumerate(people.TRADERS) if not makes(trader, series)]
+    place_orders(
+        [
+            NewOrder(
+                instrument.id, wallet_of(world.people[name]).id, BUY, gpu.price * (106 - 2 * number) // 100, lots // 3,
+                f"demo-offer-{code}", "GTC",
+            )
+            for number, name in enumerate(takers)
+        ]
+    )  # fmt: skip
 
 
 def first_quotes(makers: Sequence[str], seen: Seen) -> Iterator[tuple[str, Quote]]:

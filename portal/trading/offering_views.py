@@ -1,16 +1,34 @@
-"""A primary issue's own page: what is offered, what it came to, and what every bid was given and why. No names."""
+"""Primary issues, and each one's own page: what was offered, what it came to, what every bid was given and why.
+
+No names.
+"""
 
 from uuid import UUID
 
+from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from market.auctions.reads import auction_state
+from market.models import Instrument
 from market.offerings.models import Offering
 from market.offerings.reads import BidLine, allocations, bids_of, totals
 from portal.people.access import wallets_of
+
+PAGE = 25
+
+
+@require_safe
+def offerings(request: HttpRequest, code: str | None = None) -> HttpResponse:
+    """Every primary issue, or those of one series, the newest first. Public to read."""
+    found, series = Offering.objects.select_related("instrument").order_by("-id"), None
+    if code is not None:
+        series = get_object_or_404(Instrument, code=code)
+        found = found.filter(instrument=series)
+    page = Paginator(found, PAGE).get_page(request.GET.get("page"))
+    return render(request, "trading/offerings.html", {"page": page, "series": series})
 
 
 @require_safe

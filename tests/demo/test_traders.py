@@ -11,7 +11,7 @@ import requests
 from django.core.management import call_command
 from django.utils import timezone
 
-from market.models import Instrument, Order, Trade
+from market.models import Instrument, Offering, Order, Trade
 from market.prices.wash import find
 from market.reads import depth
 from portal.api.models import ApiKey
@@ -23,6 +23,7 @@ from portal.demo.strategy import BUY, SELL, Own, Quote, moves, value
 from portal.demo.trading import CREDITS, ApiSite, Floor
 from tests.demo.exchange import Exchange
 from tests.full import count
+from tests.market.builders import auction_over
 from tests.waiting import wait_until
 
 START = datetime(2026, 11, 23, 9, tzinfo=UTC).timestamp()
@@ -122,6 +123,7 @@ def test_what_nobody_wants_any_more_is_cancelled_and_what_is_missing_is_placed()
 @pytest.mark.django_db(transaction=True)
 def test_over_the_api_books_fill_trades_happen_and_a_revoked_key_is_no_end(live_server):
     call_command("seed_demo")
+    auction_over(Offering.objects.get().instrument)
     names = list(TRADERS)
     site = ApiSite(live_server.url, fresh_key)
     codes = site.codes(names[0])

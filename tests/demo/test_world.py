@@ -8,14 +8,18 @@ from pathlib import Path
 
 import pytest
 from django.core.management import call_command
+from django.utils import timezone
 
 from ledger.models import Account, Asset, Entry, Wallet
 from ledger.verifying.verification import ledger_faults
-from market.models import Instrument, Order, Trade
+from market.auctions.reads import auction_state
+from market.models import Instrument, Offering, Order, Trade
+from market.offerings.reads import allocations
 from portal.demo.people import PASSWORD, SIGN_INS
 from portal.demo.series import quarters
 from portal.people.models import Membership, User
 from scheduler.models import ResourceClass
+from tests.market.builders import auction_over
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -38,6 +42,12 @@ def test_the_world_is_whole_and_made_once():
         sides = Order.objects.filter(instrument=instrument, status="OPEN").values_list("side", flat=True)
         assert set(sides) == {"BUY", "SELL"}
     assert not Order.objects.filter(status="REJECTED").exists()
+    (offering,) = Offering.objects.all()
+    assert auction_state(offering.instrument, now=timezone.now()).volume >= offering.quantity // 2
+    auction_over(offering.instrument)
+    offering.refresh_from_db()
+    assert (offering.status, offering.sold_quantity > 0) == ("DONE", True)
+    assert {line.why for line in allocations(offering)} >= {"WHOLE", "MARGIN"}
     assert list(ledger_faults([])) == []
     negative = Account.objects.filter(balance__lt=0).exclude(wallet__role=Wallet.Role.ISSUER)
     assert not negative.exists()

@@ -97,6 +97,8 @@ RULES: dict[str, Rule] = {
     "trades": public("here", "missing"),
     "candles": public("here", "missing"),
     "phase": public("here", "missing"),
+    "offerings": public(),
+    "series-offerings": public("here", "missing"),
     "offering": public("here", "missing"),
     "offering-json": public("here", "missing"),
     "positions": signed_in(),

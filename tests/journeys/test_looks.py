@@ -91,6 +91,7 @@ def pages_of(two: Two) -> list[tuple[str, str]]:
         ("anonymous", "/market/"),
         ("researcher", "/positions/"),
         ("researcher", "/accounts/device/"),
+        ("anonymous", "/offerings/"),
         ("researcher", f"/offerings/{two.objects['here']['offering']}/"),
         ("admin", "/admin/"),
         ("admin", "/admin/ledger/wallet/"),

@@ -184,6 +184,7 @@ def arguments(name: str, objects: dict[str, Any]) -> dict[str, Any]:
         "trades": {"code": objects["code"]},
         "candles": {"code": objects["code"]},
         "phase": {"code": objects["code"]},
+        "series-offerings": {"code": objects["code"]},
         "offering": {"public_id": objects["offering"]},
         "offering-json": {"public_id": objects["offering"]},
         "my-orders": {"code": objects["code"]},
