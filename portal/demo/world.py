@@ -291,7 +291,7 @@ def offer(world: World) -> None:
     place_orders(
         [
             NewOrder(
-                instrument.id, wallet_of(world.people[name]).id, BUY, gpu.price * (106 - 2 * number) // 100, lots // 2,
+                instrument.id, wallet_of(world.people[name]).id, BUY, gpu.price * (106 - 2 * number) // 100, lots * 2 // 5,
                 f"demo-offer-{code}", "GTC",
             )
             for number, name in enumerate(takers)
