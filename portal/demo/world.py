@@ -288,15 +288,13 @@ def offer(world: World) -> None:
         by_id=world.people["ada"].id, now=timezone.now(),
     )  # fmt: skip
     takers = [name for trader, name in enumerate(people.TRADERS) if not makes(trader, series)]
-    place_orders(
-        [
-            NewOrder(
-                instrument.id, wallet_of(world.people[name]).id, BUY, gpu.price * (106 - 2 * number) // 100, lots * 2 // 5,
-                f"demo-offer-{code}", "GTC",
-            )
-            for number, name in enumerate(takers)
-        ]
-    )  # fmt: skip
+    place_orders([
+        NewOrder(
+            instrument.id, wallet_of(world.people[name]).id, BUY, gpu.price * (106 - 2 * number) // 100,
+            lots * 2 // 5, f"demo-offer-{code}",
+        )
+        for number, name in enumerate(takers)
+    ])  # fmt: skip
 
 
 def first_quotes(makers: Sequence[str], seen: Seen) -> Iterator[tuple[str, Quote]]:
