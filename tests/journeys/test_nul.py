@@ -13,7 +13,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 # What addresses take as any text; other parts are numbers, words or ids by their pattern.
 FREE = {"code", "path"}
 # What pages ask for behind their address.
-QUESTIONS = "page before q series entry interval side example next".split()
+QUESTIONS = ["page", "before", "q", "series", "entry", "interval", "side", "example", "next"]
 ASKED = re.compile(r"[?&;]([a-z_]+)=")
 
 
