@@ -290,8 +290,8 @@ def offer(world: World) -> None:
     takers = [name for trader, name in enumerate(people.TRADERS) if not makes(trader, series)]
     place_orders([
         NewOrder(
-            instrument.id, wallet_of(world.people[name]).id, BUY, gpu.price * (106 - 2 * number) // 100,
-            lots * 2 // 5, f"demo-offer-{code}",
+            instrument.id, wallet_of(world.people[name]).id, BUY, gpu.price * (103 - 2 * number) // 100,
+            lots * 3 // 4, f"demo-offer-{code}",
         )
         for number, name in enumerate(takers)
     ])  # fmt: skip
