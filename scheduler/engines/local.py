@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -135,11 +135,7 @@ class LocalEngine:
         return str(number)
 
     def _wait_for_record(self, directory: Path) -> str:
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while not (directory / "state.json").exists():
-            if time.monotonic() > deadline:
-                raise EngineUnreachable("The job's runner did not start.")
-            time.sleep(0.02)
+        _until((directory / "state.json").exists, otherwise="The job's runner did not start.")
         return str(_read(directory)["job_id"])
 
     def _record(self, directory: Path) -> dict[str, Any] | None:
@@ -164,22 +160,28 @@ class LocalEngine:
     def _bury(self, directory: Path, record: dict[str, Any]) -> None:
         """End what a dead runner left running and say in its place how it ended."""
         alive, group = os.open(directory / "job.lock", os.O_RDWR | os.O_CREAT, 0o600), directory / "group"
-        deadline = time.monotonic() + PATIENCE_SECONDS
         try:
-            # Held by the job's processes alone: the number on record is still theirs. It is their first act to put it
-            # there, and the runner may have died before that.
-            while not local_runner.taken(alive):
-                if group.exists():
-                    local_runner.kill_group(int(group.read_text()), signal.SIGKILL)
-                    break
-                if time.monotonic() > deadline:
-                    raise EngineUnreachable("A job whose runner died has not said which processes are its own.")
-                time.sleep(0.02)
+            # The job's first act is to put its number on record, and the runner may have died before that.
+            _until(
+                lambda: local_runner.taken(alive) or group.exists(),
+                otherwise="A job whose runner died has not said which processes are its own.",
+            )
+            # Held by the job's processes alone: the number on record is still theirs.
+            if not local_runner.taken(alive):
+                local_runner.kill_group(int(group.read_text()), signal.SIGKILL)
         finally:
             os.close(alive)
         draft = directory / "state.json.buried"
         draft.write_text(json.dumps(record | {"state": "NODE_FAIL", "ended_at": time.time(), "exit_code": 1}))
         draft.replace(directory / "state.json")
+
+
+def _until(condition: Callable[[], bool], *, otherwise: str) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        if time.monotonic() > deadline:
+            raise EngineUnreachable(otherwise)
+        time.sleep(0.02)
 
 
 def _read(directory: Path) -> dict[str, Any]:
