@@ -40,13 +40,15 @@ class Preview:
 def preview_order(*, instrument: Instrument, order: NewOrder) -> Preview:
     """Filled and resting quantity, cost and fees, and why it would be rejected. Its client order id does not count."""
     wallet = Wallet.objects.get(id=order.wallet_id)
-    refusal, available, rules = _refusal(instrument, wallet, order), _available(instrument, order), rules_of(instrument)
-    book = [] if rules.collects else list(_crossing(order, owner_of(wallet)))
-    working, outcome = _cleared(instrument, order, wallet, book, refusal, available)
+    owner, rules = owner_of(wallet), rules_of(instrument)
+    book = [] if rules.collects else list(_crossing(order, owner))
+    working = _arriving(instrument, order, owner, refusal=_refusal(instrument, wallet, order))
+    outcome = _cleared(working, book, _available(instrument, order), rules)
     reason = working.reason if working.status == Order.Status.REJECTED else ""
     if reason:
         # Refused as things are; what it would do is said all the same.
-        working, outcome = _cleared(instrument, order, wallet, book, "", MAX_AMOUNT)
+        working = _arriving(instrument, order, owner, refusal="")
+        outcome = _cleared(working, book, MAX_AMOUNT, rules)
     return Preview(
         side=order.side,
         quantity=order.quantity,
@@ -113,22 +115,22 @@ def _crossing(order: NewOrder, owner: int) -> Iterator[Working]:
             return
 
 
-def _cleared(
-    instrument: Instrument, order: NewOrder, wallet: Wallet, book: list[Working], refusal: str, available: int
-) -> tuple[Working, Outcome]:
-    """The order after a clearing against copies of the book."""
-    working = Working(
-        0, owner_of(wallet), order.side, order.limit_price, order.quantity,
+def _arriving(instrument: Instrument, order: NewOrder, owner: int, *, refusal: str) -> Working:
+    return Working(
+        0, owner, order.side, order.limit_price, order.quantity,
         stays=order.time_in_force in {Order.TimeInForce.GTC, Order.TimeInForce.GTD}, refusal=refusal,
         post_only=order.post_only, fill_or_kill=order.time_in_force == Order.TimeInForce.FOK,
         self_trade=order.self_trade, maker_bp=instrument.maker_fee_bp, taker_bp=instrument.taker_fee_bp,
         at_market=order.kind == Order.Kind.MARKET,
     )  # fmt: skip
-    outcome = clear_batch(
+
+
+def _cleared(working: Working, book: list[Working], available: int, rules: Rules) -> Outcome:
+    """What a clearing makes of it, against copies of the book."""
+    return clear_batch(
         waiting=[working], resting=[copy(maker) for maker in book], available={0: available}, last_priority=0,
-        rules=rules_of(instrument),
+        rules=rules,
     )  # fmt: skip
-    return working, outcome
 
 
 def _edge(rules: Rules, order: NewOrder) -> int | None:
