@@ -58,17 +58,21 @@ def _first_this_minute(session_key: str) -> bool:
         return True
 
 
-class NulFindsNothing:
-    """No text of Postgres can hold a NUL, and asking for one is an error there: an address with one is not found.
-
-    What is asked behind it the pages check themselves, and Django's filters of the admin do not.
-    """
+class _BeforeViews:
+    """Lets a request through; a rule of its own, `process_view`, may stop it once its view is known."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         return self.get_response(request)
+
+
+class NulFindsNothing(_BeforeViews):
+    """No text of Postgres can hold a NUL, and asking for one is an error there: an address with one is not found.
+
+    What is asked behind it the pages check themselves, and Django's filters of the admin do not.
+    """
 
     def process_view(self, request: HttpRequest, *_args: object) -> None:
         asks = request.META.get("QUERY_STRING", "") if request.path.startswith("/admin/") else ""
@@ -76,14 +80,8 @@ class NulFindsNothing:
             raise Http404
 
 
-class AuditorsWriteNothing:
+class AuditorsWriteNothing(_BeforeViews):
     """An auditor reads every page and posts to none; one rule here, so that no view can forget it."""
-
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        return self.get_response(request)
 
     def process_view(self, request: HttpRequest, *_args: object) -> None:
         # After sign-in and after the check of the form's token, so that a forged request is not told more.
