@@ -14,6 +14,8 @@ from ledger.models import Account, Entry, Posting, Wallet
 from market.answers import NewOrder, PlacedOrder
 from market.instruments import halt_instrument, open_instrument, resume_instrument
 from market.models import GPU_SECONDS_PER_LOT, Instrument, Order, Trade
+from market.offerings.models import Offering
+from market.offerings.offering import offer_series
 from market.orders import place_order
 from market.rules import change_rules
 from market.uncrossing import end_auction
@@ -49,6 +51,16 @@ def in_auction(instrument: Instrument, *, collect: int = 3600, no_cancel: int = 
     return resume_instrument(
         instrument_id=instrument.id, now=timezone.now(), collect_seconds=collect, no_cancel_seconds=no_cancel
     )
+
+
+def offered(
+    instrument: Instrument, department: Wallet, quantity: int = 100, reserve: int = 500, **fields: Any
+) -> Offering:
+    """The department offers so many lots, in an auction that begins now and goes on for an hour."""
+    return offer_series(
+        instrument_id=instrument.id, wallet_id=department.id, quantity=quantity, reserve_price=reserve,
+        collect_seconds=3600, no_cancel_seconds=0, now=timezone.now(), **fields,
+    )  # fmt: skip
 
 
 def auction_over(instrument: Instrument) -> Instrument:

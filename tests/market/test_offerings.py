@@ -10,7 +10,6 @@ from market import uncrossing
 from market.errors import BadOffering, OfferingRefused
 from market.instruments import close_instrument, halt_instrument, resume_instrument, set_mode
 from market.models import GPU_SECONDS_PER_LOT, Allocation, Instrument, Offering, Order, Trade
-from market.offerings.offering import offer_series
 from market.offerings.reads import allocations, bids_of, totals
 from market.orders import cancel_order
 from tests.ledger.builders import ruled
@@ -20,6 +19,7 @@ from tests.market.builders import (
     auction_over,
     available,
     make_due,
+    offered,
     placed,
     some_instrument,
     some_trader,
@@ -39,13 +39,6 @@ def market():
 
 def bidder(instrument, name, lots=0):
     return some_trader(instrument, name, lots=lots)
-
-
-def offered(instrument, department, quantity=100, reserve=500, **fields) -> Offering:
-    return offer_series(
-        instrument_id=instrument.id, wallet_id=department.id, quantity=quantity, reserve_price=reserve,
-        collect_seconds=3600, no_cancel_seconds=0, now=timezone.now(), **fields,
-    )  # fmt: skip
 
 
 def over(instrument, offering) -> Offering:

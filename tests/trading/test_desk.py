@@ -258,6 +258,7 @@ def test_new_terms_are_not_taken_from_under_who_types_them(desk):
         asked = []
         page.route("**/orders/", lambda route: asked.append(route), times=1)
         page.evaluate("document.body.dispatchEvent(new CustomEvent('market-event'))")
+        # Playwright hands over what it holds back while it is asked something.
         wait_until(lambda: page.evaluate("true") and asked)
         amend.focus()
         page.keyboard.press("Enter")

@@ -2,19 +2,10 @@
 
 import pytest
 from django.urls import reverse
-from django.utils import timezone
 
-from market.offerings.offering import offer_series
-from tests.market.builders import auction_over, placed, some_instrument, some_trader
+from tests.market.builders import auction_over, offered, placed, some_instrument, some_trader
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-def offered(instrument, department, quantity):
-    return offer_series(
-        instrument_id=instrument.id, wallet_id=department.id, quantity=quantity, reserve_price=500,
-        set_aside_percent=20, small_below=10, collect_seconds=3600, no_cancel_seconds=0, now=timezone.now(),
-    )  # fmt: skip
 
 
 def rows(answer):
@@ -36,7 +27,7 @@ def text(cell):
 def test_every_offering_is_found_the_newest_first_and_says_what_it_came_to(client):
     series, other = some_instrument("H100-2026Q4"), some_instrument("A100-2026Q4")
     department = some_trader(series, "Physics", credits=0, lots=1000)
-    first = offered(series, department, 100)
+    first = offered(series, department, 100, set_aside_percent=20, small_below=10)
     placed(series, some_trader(series, "Ada"), "BUY", 60, 700)
     auction_over(series)
     second = offered(series, department, 250)
